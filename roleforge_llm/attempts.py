@@ -1,0 +1,97 @@
+"""What happened: attempts, failures, events, and the health of a profile."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from roleforge_llm.errors import BackendError
+from roleforge_llm.profiles import RetryConfig
+
+__all__ = ["Attempt", "Event", "EventKind", "Failure", "Health"]
+
+
+@attrs.frozen
+class Attempt:
+    """One request to one profile.
+
+    *number* counts from 1 on that profile, *waited* is the seconds waited before it was sent, *elapsed* the
+    seconds it took. A failed attempt has *error* (one line, secrets masked), *kind* and *status*, and in
+    *next* what the policy decided then.
+    """
+
+    profile: str
+    number: int
+    ok: bool
+    error: str | None = None
+    kind: str | None = None
+    status: int | None = None
+    waited: float = 0.0
+    elapsed: float = 0.0
+    next: str | None = None
+
+    def __str__(self) -> str:
+        waited = f" after {self.waited:.3g} s" if self.waited else ""
+        outcome = "ok" if self.ok else f"{self.error} -> {self.next}"
+        return f"{self.profile}, attempt {self.number}{waited}: {outcome}"
+
+
+@attrs.frozen
+class Failure:
+    """A classified error, and all that a failure policy may know when it decides.
+
+    A classifier (``roleforge_classify_error``) gives *error* and *retryable*; the host fills in the rest:
+    *number* of the failed attempt on this profile, *attempts* before this one in the whole call, *elapsed*
+    seconds since the call began and *remaining* seconds until its deadline (None without one), the text
+    *received* so far and whether it *can_continue* from there on this profile, the *profiles_left* to fall back to, and
+    *jitter*, a number in [0, 1) that the host drew.
+    """
+
+    error: BackendError
+    retryable: bool
+    profile: str = ""
+    number: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    elapsed: float = 0.0
+    remaining: float | None = None
+    received: str = ""
+    can_continue: bool = True
+    profiles_left: tuple[str, ...] = ()
+    retry_config: RetryConfig = attrs.field(factory=RetryConfig)
+    jitter: float = 0.0
+
+
+@attrs.frozen
+class Health:
+    """How a profile has been doing, over all calls of one client. Times in seconds on the client's clock."""
+
+    in_flight: int = 0
+    started: int = 0
+    latency: float | None = None
+    last_success: float | None = None
+    last_failure: float | None = None
+    consecutive_failures: int = 0
+    resting_until: float | None = None
+
+
+EventKind = Literal[
+    "attempt-started", "attempt-failed", "retry-scheduled", "fell-back", "stream-interrupted", "finished", "gave-up"
+]
+
+
+@attrs.frozen
+class Event:
+    """Something that happened in a call, for observers. *call* is the same for all events of one call.
+
+    *wait* is in seconds; *next_profile* is the one that the call goes on with; *error* is masked.
+    """
+
+    kind: EventKind
+    call: int
+    profile: str
+    number: int
+    error: BackendError | None = None
+    wait: float | None = None
+    next_profile: str | None = None
+    received: int = 0

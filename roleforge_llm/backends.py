@@ -1,0 +1,224 @@
+"""What a backend is: it sends a request and gives back a completion, whole or in chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from roleforge_llm.attempts import Attempt
+from roleforge_llm.messages import Message
+from roleforge_llm.profiles import Endpoint, Profile, Sampler
+
+__all__ = [
+    "Backend",
+    "BackendSpec",
+    "Capabilities",
+    "Chunk",
+    "Completion",
+    "DiscoveredServer",
+    "Request",
+    "Segment",
+    "Usage",
+]
+
+
+@attrs.frozen
+class Request:
+    """One attempt, ready to send.
+
+    On the completions endpoint *prompt* is the text to continue (prefill included) and *messages* is what it
+    was made from; on the chat endpoint *prompt* is None and *prefill* is the assistant turn to continue.
+    *stop* is the union of the format's and the sampler's stop sequences. *deadline* is a time of
+    ``time.monotonic()`` by which the attempt must have ended, None without one.
+    """
+
+    profile: Profile
+    endpoint: Endpoint
+    messages: tuple[Message, ...]
+    sampler: Sampler
+    prompt: str | None = None
+    prefill: str = ""
+    stop: tuple[str, ...] = ()
+    stream: bool = False
+    tools: Sequence[Mapping[str, object]] | None = None
+    response_format: Mapping[str, object] | None = None
+    deadline: float | None = None
+
+
+@attrs.frozen
+class Usage:
+    """Tokens as the server counted them; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+@attrs.frozen
+class Segment:
+    """The part of a reply's text that one profile wrote."""
+
+    profile: str
+    text: str
+
+
+@attrs.frozen
+class Completion:
+    """A reply.
+
+    A backend fills in *text*, *finish_reason*, *usage*, *reasoning*, *tool_calls*, *warnings* and *raw* (the
+    server's own object); the client adds the rest. *text* never contains the prefill, a stop sequence or
+    the reasoning. *finish_reason* is the server's own word ("stop", "length", "tool_calls" ...), None where
+    it gave none. *segments* says which profile wrote what, *omitted* which messages were left out to fit the
+    context (by index).
+    """
+
+    text: str
+    finish_reason: str | None = None
+    profile: str = ""
+    model: str = ""
+    format: str | None = None
+    usage: Usage | None = None
+    reasoning: str = ""
+    tool_calls: tuple[Mapping[str, object], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    omitted: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    raw: Mapping[str, object] | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class Chunk:
+    """The next piece of a streamed reply: any part of it may be empty.
+
+    *tokens* is how many tokens the piece stands for where the server says so, else 1 for a piece with text.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    model: str = ""
+    tool_calls: tuple[Mapping[str, object], ...] = ()
+    warnings: tuple[str, ...] = ()
+    tokens: int = 1
+
+
+class Backend(Protocol):
+    """Sends requests to one kind of server. One object serves all profiles and threads of a client.
+
+    Subclass it and write :meth:`complete`; the other methods have defaults that are correct, if not fast:
+    a stream of one chunk, and async calls in a worker thread. Every failure must be raised as a
+    :class:`~roleforge_llm.BackendError` (one of its subclasses); the host treats any other exception as a
+    fault of the backend and goes on with the next profile. A stream that ends without raising was complete.
+    Stop sequences, ``reply_prefix`` and ``reply_suffix`` are the host's business: give the text as it came.
+    """
+
+    def complete(self, request: Request) -> Completion:
+        """Send *request* and wait for the whole reply."""
+        ...
+
+    def stream(self, request: Request) -> Iterator[Chunk]:
+        """Send *request* and yield its reply as it comes. Closing the iterator must close the connection."""
+        completion = self.complete(request)
+        yield Chunk(
+            text=completion.text,
+            reasoning=completion.reasoning,
+            finish_reason=completion.finish_reason,
+            usage=completion.usage,
+            model=completion.model,
+            tool_calls=completion.tool_calls,
+            warnings=completion.warnings,
+        )
+
+    async def acomplete(self, request: Request) -> Completion:
+        """:meth:`complete` for asyncio."""
+        import asyncio
+
+        return await asyncio.to_thread(self.complete, request)
+
+    async def astream(self, request: Request) -> AsyncIterator[Chunk]:
+        """:meth:`stream` for asyncio."""
+        import asyncio
+
+        chunks = iter(self.stream(request))
+        done = object()
+        while (chunk := await asyncio.to_thread(next, chunks, done)) is not done:
+            assert isinstance(chunk, Chunk)
+            yield chunk
+
+    def wire_body(self, request: Request) -> Mapping[str, object]:
+        """The body that would be sent for *request*, for ``explain``. No secret may be in it."""
+        return {}
+
+    def count_tokens(self, request: Request) -> int:
+        """How many tokens the prompt of *request* has. By default a conservative estimate (one per three bytes)."""
+        text = request.prompt if request.prompt is not None else "".join(m.text for m in request.messages)
+        return math.ceil(len(text.encode()) / 3)
+
+    def close(self) -> None:
+        """Close connections. The backend can be used again afterwards."""
+
+    async def aclose(self) -> None:
+        """:meth:`close` for asyncio."""
+        self.close()
+
+
+@attrs.frozen
+class Capabilities:
+    """What a backend's servers can do.
+
+    *endpoints* it speaks; *adds_bos*: the server puts BOS before a prompt; *continues_prefill*: a chat
+    endpoint goes on with a trailing assistant message; *max_stop*: how many stop sequences it takes;
+    *ends_without_finish*: complete streams may end without finish reason and end marker; *counts_tokens*:
+    ``count_tokens`` is exact; *requires_base_url*: a profile must name a server.
+    """
+
+    endpoints: frozenset[str] = frozenset({"chat", "completions"})
+    adds_bos: bool = True
+    continues_prefill: bool = False
+    max_stop: int | None = None
+    ends_without_finish: bool = False
+    counts_tokens: bool = False
+    requires_base_url: bool = False
+
+
+@attrs.frozen
+class DiscoveredServer:
+    """A server that ``discover`` found running on this machine; *settings* is a profile's table in the schema of the configuration."""
+
+    name: str
+    description: str
+    settings: Mapping[str, object]
+
+
+BackendFactory: TypeAlias = Callable[[], Backend]
+
+
+@attrs.frozen
+class BackendSpec:
+    """A backend as a plugin offers it.
+
+    *factory* is a callable without arguments or ``"package.module:Class"``, which is imported when the
+    backend is first used: listing imports nothing heavy. *capabilities* may depend on the profile.
+    *discover* looks for running servers on this machine, for ``roleforge-llm init``.
+    """
+
+    name: str
+    factory: BackendFactory | str
+    capabilities: Capabilities | Callable[[Profile], Capabilities] = Capabilities()
+    discover: Callable[[], Iterable[DiscoveredServer]] | None = None
+    description: str = ""
+
+    def capabilities_for(self, profile: Profile) -> Capabilities:
+        """What the server behind *profile* can do; the profile's own ``chat_prefill`` wins."""
+        found = self.capabilities(profile) if callable(self.capabilities) else self.capabilities
+        if profile.chat_prefill is not None:
+            found = attrs.evolve(found, continues_prefill=profile.chat_prefill)
+        return found
+
+

@@ -1,0 +1,230 @@
+"""Every exception of this library, one tree.
+
+    RoleforgeError
+      + ConfigError            configuration that cannot be used; every fault with its path
+      + MessageError           a message that cannot be sent; names its index
+      + FormatError            a prompt format that cannot be used
+      |   - FormatNotFound     a path that is not there, or an unknown name under strictTemplates
+      |   - TemplateError      a template with a syntax error, or one that fails while rendering
+      + PluginError            asked for something whose plugin is broken, missing or in conflict
+      + BackendError           one attempt failed; below it, one class per cause
+      |   - ConnectFailed      no connection: refused, reset, name resolution, TLS, not HTTP
+      |   - Timeout            a limit of the profile's timeouts passed
+      |   - RateLimited        429
+      |   - ServerError        5xx, 408, 409, 425, or an error object in a reply of status 200
+      |   - AuthenticationFailed  401, 403
+      |   - InvalidRequest     any other 4xx
+      |   |   . ContextTooLong   the prompt does not fit the model's window
+      |   |   . NotFound         404
+      |   - BadReply           a reply that cannot be read, of the wrong shape, or a redirect
+      |   - StreamBroken       a stream that ended before its reply was complete
+      |   - TooLarge           a reply beyond the size limits
+      + AllProfilesFailed      the call failed on every profile it was allowed to try
+
+Secrets never reach these classes: what a server sent back is masked before it becomes a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from roleforge_llm.attempts import Attempt
+
+__all__ = [
+    "AllProfilesFailed",
+    "AuthenticationFailed",
+    "BackendError",
+    "BadReply",
+    "ConfigError",
+    "ConnectFailed",
+    "ContextTooLong",
+    "Fault",
+    "FormatError",
+    "FormatNotFound",
+    "InvalidRequest",
+    "MessageError",
+    "NotFound",
+    "PluginError",
+    "RateLimited",
+    "RoleforgeError",
+    "ServerError",
+    "StreamBroken",
+    "TemplateError",
+    "Timeout",
+    "TooLarge",
+]
+
+
+class RoleforgeError(Exception):
+    """Root of every exception that this library raises on purpose."""
+
+
+@attrs.frozen
+class Fault:
+    """One thing that is wrong in a configuration.
+
+    *path* is dotted (``profiles.kobold.sampler.topP``), *message* says what is wrong and what would be
+    right; neither holds a secret.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(RoleforgeError):
+    """Configuration that cannot be used. ``faults`` lists everything that is wrong, each with its path."""
+
+    def __init__(self, faults: Sequence[Fault], source: str = "") -> None:
+        super().__init__(tuple(faults), source)
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        self.source = source
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        if len(self.faults) == 1:
+            return f"{where}{self.faults[0]}"
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        return f"{where}{len(self.faults)} faults in the configuration\n{lines}"
+
+
+class MessageError(RoleforgeError):
+    """A conversation that cannot be sent. ``index`` is the position of the message, None for the whole."""
+
+    def __init__(self, message: str, index: int | None = None) -> None:
+        super().__init__(message, index)
+        self.message = message
+        self.index = index
+
+    def __str__(self) -> str:
+        return self.message if self.index is None else f"messages[{self.index}]: {self.message}"
+
+
+class FormatError(RoleforgeError):
+    """A prompt format that cannot be used."""
+
+
+class FormatNotFound(FormatError):
+    """A template file that is not there, or an unknown format name where strictTemplates is on."""
+
+
+class TemplateError(FormatError):
+    """A template with a syntax error, or one that fails while rendering. The text names file and line."""
+
+
+class PluginError(RoleforgeError):
+    """Something was asked for whose plugin is broken, missing, disabled or in conflict."""
+
+
+class BackendError(RoleforgeError):
+    """One attempt on one profile failed.
+
+    ``kind`` is a short stable word for the cause ("refused", "tls", "status", "first-token" ...), ``status``
+    the HTTP status if one was received, ``retry_after`` the seconds that the server asked to wait,
+    ``should_retry`` the server's own word on retrying if it gave one. ``profile``, ``attempt`` (its number
+    on that profile, from 1) and ``partial`` (the text received before the failure) are filled in by the
+    client.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "unexpected",
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        should_retry: bool | None = None,
+        profile: str = "",
+        attempt: int = 0,
+        partial: str = "",
+        attempts: Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.status = status
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.should_retry = should_retry
+        self.profile = profile
+        self.attempt = attempt
+        self.partial = partial
+        self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message,), self.__dict__)
+
+
+class ConnectFailed(BackendError):
+    """No connection. Kinds: refused, reset, dns, tls, protocol (the answer is not HTTP)."""
+
+
+class Timeout(BackendError):
+    """A time limit passed. Kinds: connect, first-token, idle, attempt, total."""
+
+
+class RateLimited(BackendError):
+    """Status 429. Kinds: status, quota (waiting cannot help)."""
+
+
+class ServerError(BackendError):
+    """Status 5xx, 408, 409 or 425, or an error object in a reply of status 200. Kinds: status, loading, error-body."""
+
+
+class AuthenticationFailed(BackendError):
+    """Status 401 or 403."""
+
+
+class InvalidRequest(BackendError):
+    """Any other status 4xx: the server will not take this request."""
+
+
+class ContextTooLong(InvalidRequest):
+    """The prompt does not fit the model's window."""
+
+
+class NotFound(InvalidRequest):
+    """Status 404: the model or the path does not exist on this server."""
+
+
+class BadReply(BackendError):
+    """A reply that cannot be used. Kinds: unreadable (truncated, not JSON), shape (JSON, but no reply), html, redirect."""
+
+
+class StreamBroken(BackendError):
+    """A stream ended before its reply was complete. Kinds: reset, closed, error-event, unreadable."""
+
+
+class TooLarge(BackendError):
+    """A reply beyond the size limits. Kinds: body, line, text."""
+
+
+class AllProfilesFailed(RoleforgeError):
+    """The call failed on every profile that it was allowed to try.
+
+    ``attempts`` is the whole sequence in order (empty when all profiles are resting), ``errors`` the error of
+    each failed attempt, ``partial`` the text received before the last failure. ``__cause__`` is the last error.
+    """
+
+    def __init__(
+        self, attempts: Sequence[Attempt], errors: Sequence[BackendError], partial: str = "", reason: str = ""
+    ) -> None:
+        super().__init__(tuple(attempts), tuple(errors), partial, reason)
+        self.attempts: tuple[Attempt, ...] = tuple(attempts)
+        self.errors: tuple[BackendError, ...] = tuple(errors)
+        self.partial = partial
+        self.reason = reason
+
+    def __str__(self) -> str:
+        head = self.reason or f"no profile gave a reply after {len(self.attempts)} attempt(s)"
+        return "\n".join([head, *(f"  {attempt}" for attempt in self.attempts)])
