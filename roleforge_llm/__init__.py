@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from roleforge_llm.errors import PluginError as PluginError
     from roleforge_llm.errors import RateLimited as RateLimited
     from roleforge_llm.errors import RoleforgeError as RoleforgeError
+    from roleforge_llm.errors import RoleforgeWarning as RoleforgeWarning
     from roleforge_llm.errors import ServerError as ServerError
     from roleforge_llm.errors import StreamBroken as StreamBroken
     from roleforge_llm.errors import TemplateError as TemplateError
@@ -83,7 +84,7 @@ _HOME = {
     "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment Usage",
     "client": "AsyncClient AsyncCompletionStream Client CompletionStream Explanation",
     "config": "Config find_config load_config",
-    "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError ServerError StreamBroken TemplateError Timeout TooLarge",
+    "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning ServerError StreamBroken TemplateError Timeout TooLarge",
     "formats": "PromptFormat TemplateFormat",
     "hookspecs": "hookimpl",
     "host": "PluginHost PluginRecord",

@@ -118,6 +118,13 @@ class Backend(Protocol):
     Stop sequences, ``reply_prefix`` and ``reply_suffix`` are the host's business: give the text as it came.
     """
 
+    def build_on(self, backends: Callable[[str], Backend]) -> None:
+        """Called once before the first use, with a look-up of the client's other backends by name.
+
+        For a backend that only finds or starts a server and leaves the talking to another one.
+        """
+        return  # an empty body would make it abstract for type checkers
+
     def complete(self, request: Request) -> Completion:
         """Send *request* and wait for the whole reply."""
         ...
@@ -162,6 +169,7 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Close connections. The backend can be used again afterwards."""
+        return  # an empty body would make it abstract for type checkers
 
     async def aclose(self) -> None:
         """:meth:`close` for asyncio."""

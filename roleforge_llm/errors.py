@@ -51,6 +51,7 @@ __all__ = [
     "PluginError",
     "RateLimited",
     "RoleforgeError",
+    "RoleforgeWarning",
     "ServerError",
     "StreamBroken",
     "TemplateError",
@@ -61,6 +62,10 @@ __all__ = [
 
 class RoleforgeError(Exception):
     """Root of every exception that this library raises on purpose."""
+
+
+class RoleforgeWarning(UserWarning):
+    """Something is used that differs from what was asked for."""
 
 
 @attrs.frozen

@@ -106,7 +106,7 @@ def _listed(messages: Iterable[MessageLike]) -> list[MessageLike]:
 
 
 def _is_prefill(message: Message) -> bool:
-    return message.role == "assistant" and isinstance(message.content, str) and not message.extra
+    return message.role == "assistant" and isinstance(message.content, str) and not message.extra.get("tool_calls")
 
 
 def _checked(index: int, message: MessageLike) -> Message:

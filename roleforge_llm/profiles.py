@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args, get_origin
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -58,13 +59,16 @@ class Secret:
 
     @property
     def is_reference(self) -> bool:
-        """Whether all of the text is a reference, so that nothing of it is secret by itself."""
-        match = _REFERENCE.fullmatch(self._text)
+        """Whether all of the text, but for a ``Bearer`` before it, is a reference: nothing of it is secret."""
+        match = _REFERENCE.fullmatch(self._text.removeprefix("Bearer "))
         return match is not None and match["name"] is not None and not match["default"]
 
     def reveal(self, environ: Mapping[str, str] | None = None) -> str:
         """The key itself. Raises :class:`UnsetVariable`."""
         return expand(self._text, environ)
+
+    def __str__(self) -> str:
+        return self._text if self.is_reference else "***"
 
     def __repr__(self) -> str:
         return f"Secret({self._text!r})" if self.is_reference else "Secret('***')"
@@ -78,8 +82,8 @@ class Secret:
     def __reduce__(self) -> tuple[object, ...]:
         if not self.is_reference:
             raise TypeError(
-                "a profile with a literal key cannot be pickled; put the key into an environment variable "
-                'and write apiKey = "${NAME}", or use apiKeyEnv = "NAME"'
+                "a profile with a literal key or header value cannot be pickled; put it into an environment "
+                'variable and write "${NAME}" in its place, or use apiKeyEnv = "NAME"'
             )
         return (Secret, (self._text,))
 
@@ -94,16 +98,15 @@ class Bounds:
     def describe(self) -> str:
         """In words, for error messages."""
         if self.high is None:
-            return f"at least {self.low:g}"
+            return f"at least {self.low:.15g}"
         if self.low is None:
-            return f"at most {self.high:g}"
-        return f"between {self.low:g} and {self.high:g}"
+            return f"at most {self.high:.15g}"
+        return f"between {self.low:.15g} and {self.high:.15g}"
 
     def admits(self, value: float) -> bool:
         """Whether *value* is a finite number within the range."""
         return (
-            value == value
-            and abs(value) != float("inf")
+            float("-inf") < value < float("inf")
             and (self.low is None or value >= self.low)
             and (self.high is None or value <= self.high)
         )
@@ -113,26 +116,30 @@ def bounds_of(annotation: object) -> Bounds | None:
     """The :class:`Bounds` written into a field's type, looking through ``| None``."""
     if get_origin(annotation) is Annotated:
         return next((extra for extra in get_args(annotation)[1:] if isinstance(extra, Bounds)), None)
-    for part in get_args(annotation):
-        if (bounds := bounds_of(part)) is not None:
-            return bounds
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
+        return next((bounds for part in get_args(annotation) if (bounds := bounds_of(part)) is not None), None)
     return None
 
 
-def _check_bounds(_: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    bounds = bounds_of(attribute.type)
-    if value is not None and bounds is not None and not bounds.admits(value):
-        raise ValueError(f"{attribute.name} must be {bounds.describe()}, not {value!r:.60}")
+def _within(bounds: Bounds) -> "Callable[[object, attrs.Attribute[Any], float | None], None]":
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+        if value is not None and not bounds.admits(value):
+            raise ValueError(f"{attribute.name} must be {bounds.describe()}, not {value!r:.60}")
+
+    return check
 
 
 def _with_bounds(_: type, fields: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
     return [
-        field.evolve(validator=_check_bounds) if field.validator is None and bounds_of(field.type) else field
+        field.evolve(validator=_within(bounds))
+        if field.validator is None and (bounds := bounds_of(field.type)) is not None
+        else field
         for field in fields
     ]
 
 
-NonNegative = Annotated[float, Bounds(low=0)]
+NonNegative = Annotated[float, Bounds(low=0, high=1_000_000)]
+Count = Annotated[int, Bounds(low=0, high=1_000_000)]
 Seconds = Annotated[float, Bounds(low=0, high=86_400 * 7)]
 Milliseconds = Annotated[float, Bounds(low=0, high=86_400_000)]
 Tokens = Annotated[int, Bounds(low=1, high=100_000_000)]
@@ -150,7 +157,7 @@ class Sampler:
 
     temperature: Annotated[float, Bounds(low=0, high=100)] | None = None
     top_p: Share | None = None
-    top_k: Annotated[int, Bounds(low=-1)] | None = None
+    top_k: Annotated[int, Bounds(low=-1, high=1_000_000)] | None = None
     min_p: Share | None = None
     max_tokens: Tokens | None = None
     max_context_tokens: Tokens | None = None
@@ -158,10 +165,10 @@ class Sampler:
     presence_penalty: Penalty | None = None
     stop: tuple[str, ...] = ()
     logit_bias: Mapping[str, Annotated[float, Bounds(low=-100, high=100)]] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Bounds(low=-1, high=2**63 - 1)] | None = None
     dry_multiplier: NonNegative | None = None
     dry_base: NonNegative | None = None
-    dry_allowed_length: Annotated[int, Bounds(low=0)] | None = None
+    dry_allowed_length: Count | None = None
     dry_sequence_breakers: tuple[str, ...] | None = None
     extra: Mapping[str, object] = attrs.field(factory=dict)
 
@@ -212,6 +219,10 @@ def url_fault(url: str) -> str | None:
         port = parts.port
     except ValueError as error:
         return f"is no URL ({error})"
+    return _authority_fault(parts, port)
+
+
+def _authority_fault(parts: SplitResult, port: int | None) -> str | None:
     if parts.scheme not in {"http", "https"}:
         return 'must begin with "http://" or "https://"'
     if parts.username is not None or parts.password is not None:
@@ -221,6 +232,10 @@ def url_fault(url: str) -> str | None:
     if port == 0:
         return "must not use port 0"
     return None
+
+
+def _secret(key: "str | Secret | None") -> "Secret | None":
+    return Secret(key) if isinstance(key, str) else key
 
 
 @attrs.frozen(field_transformer=_with_bounds)
@@ -237,9 +252,7 @@ class Profile:
     type: Literal["openai", "custom"] | None = None
     backend: str = "openai-compatible"
     base_url: str | None = attrs.field(default=None, validator=_check_url)
-    api_key: Secret | None = attrs.field(
-        default=None, converter=lambda key: Secret(key) if isinstance(key, str) else key
-    )
+    api_key: Secret | None = attrs.field(default=None, converter=_secret)
     api_key_env: str | None = None
     model: str = ""
     template: str | None = None
@@ -266,11 +279,14 @@ class Profile:
         return "completions" if self.template else "chat"
 
     def key(self, environ: Mapping[str, str] | None = None) -> str | None:
-        """The API key itself, from ``api_key`` or the variable ``api_key_env``. Raises :class:`UnsetVariable`."""
+        """The API key itself, from ``api_key`` or the variable ``api_key_env``; None where it is empty.
+
+        Raises :class:`UnsetVariable`.
+        """
         if self.api_key is not None:
-            return self.api_key.reveal(environ)
+            return self.api_key.reveal(environ) or None
         if self.api_key_env is not None:
-            return expand(f"${{{self.api_key_env}}}", environ)
+            return expand(f"${{{self.api_key_env}}}", environ) or None
         return None
 
     def secrets(self, environ: Mapping[str, str] | None = None) -> Sequence[str]:

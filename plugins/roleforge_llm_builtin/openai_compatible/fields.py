@@ -1,0 +1,84 @@
+"""The fields that whole replies and streamed events have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from roleforge_llm.backends import Usage
+from roleforge_llm.errors import BadReply
+from roleforge_llm.transport import Call, error_of, object_failure, read_json, string_of
+
+__all__ = [
+    "EMPTY",
+    "NO_FINISH",
+    "ONLY_REASONING",
+    "REPAIRED",
+    "check_not_html",
+    "content_of",
+    "document_of",
+    "finish_of",
+    "first_choice",
+    "reasoning_of",
+    "usage_of",
+]
+
+EMPTY = "the reply has no text"
+ONLY_REASONING = "the reply is reasoning alone, without an answer; a higher maxTokens may leave room for one"
+NO_FINISH = "the server did not say why the reply ended"
+REPAIRED = "the reply held characters that cannot be encoded; each was replaced by U+FFFD"
+
+
+def document_of(data: bytes, call: Call) -> Mapping[str, object]:
+    """The JSON object in *data*. Raises :class:`BadReply`, or the error that the object tells of."""
+    document = read_json(data)
+    if (error := error_of(document)) is not None:
+        raise object_failure(error, call)
+    if not isinstance(document, Mapping):
+        raise BadReply(f"{call.origin} sent JSON that is no reply; check baseURL", kind="shape")
+    return document
+
+
+def first_choice(document: Mapping[str, object]) -> Mapping[str, object] | None:
+    """The first of the choices, None if there is none that could be read."""
+    choices = document.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, Mapping) else None
+
+
+def content_of(value: object) -> str | None:
+    """A content as text: text itself, or the texts of its parts; None where it is neither."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(string_of(part, "text") for part in value if isinstance(part, Mapping))
+    return None
+
+
+def reasoning_of(part: Mapping[str, object]) -> str:
+    """What a reasoning model sends apart from its answer, by the names that servers give it."""
+    return string_of(part, "reasoning_content", "reasoning", "thinking")
+
+
+def finish_of(choice: Mapping[str, object]) -> str | None:
+    """The finish reason, None where the server gave none."""
+    return string_of(choice, "finish_reason") or None
+
+
+def usage_of(document: Mapping[str, object]) -> Usage | None:
+    """The tokens that the server counted, None where it did not."""
+    usage = document.get("usage")
+    if not isinstance(usage, Mapping):
+        return None
+    prompt, completion, total = (_count(usage.get(f"{name}_tokens")) for name in ("prompt", "completion", "total"))
+    return Usage(prompt, completion, total)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def check_not_html(data: bytes, call: Call, kind: str) -> None:
+    """Raises :class:`BadReply` of *kind* where *data* begins like a web page."""
+    if data.lstrip()[:1] == b"<":
+        message = f"{call.origin} sent a web page, not a reply; check baseURL, or log in if a portal is in between"
+        raise BadReply(message, kind=kind)

@@ -1,0 +1,51 @@
+"""Conversations from the command line: texts as options, or messages in a JSON file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from roleforge_llm.errors import MessageError
+
+__all__ = ["conversation_from", "messages_option", "read_messages", "system_option"]
+
+messages_option = click.option(
+    "--messages",
+    metavar="FILE|-",
+    help='A JSON file with a list of {"role", "content"} objects, or an object with such a list under '
+    '"messages"; - reads it from stdin.',
+)
+system_option = click.option("--system", metavar="TEXT", help="A system message to begin with.")
+
+
+def read_messages(source: str) -> list[dict[str, object]]:
+    """The messages in the file *source*, "-" being stdin. Raises :class:`MessageError` with line and column."""
+    name = "stdin" if source == "-" else source
+    try:
+        text = click.get_text_stream("stdin").read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MessageError(f"{name} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise MessageError(f"{name} is not UTF-8: byte {error.start}") from None
+    except RecursionError:
+        raise MessageError(f"{name} is nested too deeply") from None
+    except OSError as error:
+        raise MessageError(f"cannot read {name}: {error.strerror}") from None
+    messages: object = data.get("messages") if isinstance(data, dict) else data
+    if not isinstance(messages, list):
+        raise MessageError(f'{name} must hold a list of messages, or an object with one under "messages"')
+    return messages
+
+
+def conversation_from(
+    messages: str | None, system: str | None, user: str | None, assistant: str | None = None
+) -> list[dict[str, object]]:
+    """The conversation that the options describe: system, the file's messages, user, assistant."""
+    found = [] if messages is None else read_messages(messages)
+    if system is not None:
+        found = [{"role": "system", "content": system}, *found]
+    found += [{"role": role, "content": text} for role, text in (("user", user), ("assistant", assistant)) if text is not None]
+    return found

@@ -1,0 +1,102 @@
+"""``formats`` and ``render``: prompt formats, with no configuration needed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from roleforge_llm.cli.conversations import conversation_from, messages_option, system_option
+from roleforge_llm.cli.options import Settings, every_command, json_option
+from roleforge_llm.cli.output import print_json, print_table, say
+
+__all__ = ["formats", "render"]
+
+
+@click.command()
+@every_command
+@json_option
+@click.pass_obj
+def formats(settings: Settings, *, as_json: bool) -> None:
+    """List the prompt formats that can be used by name."""
+    rows = _rows(settings)
+    if as_json:
+        print_json(rows)
+        return
+    head = ("NAME", "STOP SEQUENCES", "FROM")
+    print_table([head, *((str(r["name"]), _shown(r["stop"]), f"{r['plugin']} {r['version']}".strip()) for r in rows)])
+
+
+def _rows(settings: Settings) -> list[dict[str, object]]:
+    from roleforge_llm.formats import TemplateFormat
+    from roleforge_llm.host.offers import OfferKind
+
+    host = settings.host()
+    rows: list[dict[str, object]] = []
+    for name in host.format_names():
+        found, record = host.format(name), host.provider(OfferKind.FORMAT, name)
+        if found is not None and record is not None:
+            rows.append(_row(name, found.stop, found.control_tokens, record.distribution or record.name, record.version))
+    for folder in settings.template_folders():
+        for file in sorted(folder.glob("*.jinja")):
+            if file.stem not in host.format_names():
+                own = TemplateFormat.from_file(file, file.stem)
+                rows.append(_row(file.stem, own.stop, own.control_tokens, str(file), ""))
+    return rows
+
+
+def _row(name: str, stop: tuple[str, ...], tokens: tuple[str, ...], plugin: str, version: str) -> dict[str, object]:
+    return {"name": name, "stop": list(stop), "control_tokens": list(tokens), "plugin": plugin, "version": version}
+
+
+def _shown(stop: object) -> str:
+    assert isinstance(stop, list)
+    return "  ".join(json.dumps(text, ensure_ascii=False)[1:-1] for text in stop)
+
+
+@click.command()
+@every_command
+@click.option("--format", "name", metavar="NAME|PATH", required=True, help="The prompt format, by name or path.")
+@messages_option
+@system_option
+@click.option("--user", metavar="TEXT", help="A user message to end with.")
+@click.option("--assistant", metavar="TEXT", help="The beginning of the reply, for the model to continue.")
+@click.option("--var", "pairs", metavar="NAME=JSON", multiple=True, help="A further variable for the template.")
+@json_option
+@click.pass_obj
+def render(  # noqa: PLR0917  # one parameter for each option
+    settings: Settings,
+    name: str,
+    messages: str | None,
+    system: str | None,
+    user: str | None,
+    assistant: str | None,
+    pairs: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the exact prompt that a format makes of a conversation."""
+    from roleforge_llm.formats import find_format
+    from roleforge_llm.messages import conversation
+    from roleforge_llm.rendering import render_with
+
+    checked = conversation(conversation_from(messages, system, user, assistant))
+    found = find_format(name, settings.host(), settings.template_folders())
+    for warning in found.warnings:
+        say(f"warning: {warning}")
+    text = render_with(found.format, checked, dict(map(_variable, pairs)))
+    if as_json:
+        print_json({"format": found.format.name, "text": text, "stop": list(found.format.stop)})
+    else:
+        click.echo(text, nl=False)
+
+
+def _variable(pair: str) -> tuple[str, object]:
+    name, equals, value = pair.partition("=")
+    if not equals or not name.isidentifier():
+        raise click.BadParameter(f"{pair!r} is not of the form NAME=JSON", param_hint="--var")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        hint = f"the value of {name} is not JSON; text needs quotes: {name}='\"text\"'"
+        raise click.BadParameter(hint, param_hint="--var") from None

@@ -1,0 +1,92 @@
+"""``explain``, ``plan`` and ``plugins``: what would happen, and who provides what."""
+
+from __future__ import annotations
+
+import attrs
+import click
+
+from roleforge_llm.cli.conversations import conversation_from, messages_option, system_option
+from roleforge_llm.cli.options import Settings, every_command, json_option
+from roleforge_llm.cli.output import print_json, print_table, say
+
+__all__ = ["explain", "plan", "plugins"]
+
+_profile = click.option("--profile", metavar="NAME", help="The profile to use instead of the default one.")
+
+
+@click.command()
+@every_command
+@click.argument("text", required=False)
+@messages_option
+@_profile
+@system_option
+@json_option
+@click.pass_obj
+def explain(  # noqa: PLR0917  # one parameter for each option
+    settings: Settings, text: str | None, messages: str | None, profile: str | None, system: str | None, *, as_json: bool
+) -> None:
+    """Show everything that would be sent for TEXT or a file's messages, byte for byte. Nothing is sent."""
+    import json
+
+    conversation = conversation_from(messages, system, text)
+    with settings.client() as client:
+        found = client.explain(conversation, profile)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    fallbacks = " -> ".join(found.fallbacks) or "none"
+    for label, value in (
+        ("profile", found.profile),
+        ("model", found.model or "(the server's own)"),
+        ("backend", found.backend),
+        ("server", f"{found.base_url or '(the backend knows)'}, endpoint {found.endpoint}"),
+        ("format", found.format or "the server renders the messages"),
+        ("policy", f"{found.policy}; at most {found.plan.max_requests} requests and {found.plan.max_wait_seconds:g} s of waiting"),
+        ("fallbacks", fallbacks),
+        *(("stop", f"{json.dumps(stop.text, ensure_ascii=False)} from {stop.origin}") for stop in found.stop),
+        *(("header", f"{name}: {value}") for name, value in found.headers.items()),
+        *(("warning", warning) for warning in found.warnings),
+    ):
+        click.echo(f"{label + ':':<11}{value}")
+    click.echo("body:")
+    click.echo(json.dumps(found.body, ensure_ascii=False, indent=2))
+    if found.prompt is not None:
+        click.echo("prompt, byte for byte:")
+        click.echo(found.prompt)
+
+
+@click.command()
+@every_command
+@_profile
+@json_option
+@click.pass_obj
+def plan(settings: Settings, profile: str | None, *, as_json: bool) -> None:
+    """Show the most requests, and the most seconds of waiting between them, that one call can take."""
+    with settings.client() as client:
+        found = client.plan(profile)
+    if as_json:
+        print_json(attrs.asdict(found))
+        return
+    head = ("PROFILE", "POLICY", "REQUESTS", "WAITING")
+    steps = [(s.profile, s.policy, str(s.max_requests), f"{s.max_wait_seconds:g} s") for s in found.steps]
+    print_table([head, *steps])
+    click.echo(f"at most {found.max_requests} requests and {found.max_wait_seconds:g} s of waiting between them")
+
+
+@click.command()
+@every_command
+@json_option
+@click.pass_obj
+def plugins(settings: Settings, *, as_json: bool) -> None:
+    """List all plugins with their status; works whatever is broken."""
+    shown = ("name", "distribution", "version", "status", "provides", "error")
+    records = settings.host().records
+    if as_json:
+        print_json([{name: getattr(record, name) for name in shown} for record in records])
+        return
+    head = ("NAME", "DISTRIBUTION", "VERSION", "STATUS", "PROVIDES")
+    rows = [(r.name, r.distribution, r.version, r.status, ", ".join(r.provides)) for r in records]
+    print_table([head, *rows])
+    for record in records:
+        if record.error:
+            say(f"{record.name}: {record.error}")

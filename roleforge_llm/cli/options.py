@@ -1,0 +1,104 @@
+"""Options that every command takes, and what follows from them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+import click
+
+from roleforge_llm.cli.output import say
+from roleforge_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from roleforge_llm.client import Client
+    from roleforge_llm.config import Config
+    from roleforge_llm.host import PluginHost
+
+__all__ = ["Settings", "every_command", "json_option"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@attrs.define
+class Settings:
+    """What the options say; kept on click's context."""
+
+    config: str | None = None
+    debug: bool = False
+
+    def host(self) -> PluginHost:
+        """The plugin host that the configuration allows. A broken configuration only costs its plugin settings."""
+        from roleforge_llm.config import find_config, plugin_settings
+        from roleforge_llm.host import PluginHost, default_host
+
+        try:
+            settings = plugin_settings(find_config(self.config))
+        except ConfigError as error:
+            say(f"warning: {error}; going on without its plugin settings")
+            return default_host()
+        if not settings.disable and not settings.override:
+            return default_host()
+        return PluginHost(disabled=settings.disable, overridden=settings.override)
+
+    def template_folders(self) -> tuple[Path, ...]:
+        """The templates folder beside the configuration file, if there is one."""
+        from roleforge_llm.config import find_config
+
+        try:
+            found = find_config(self.config)
+        except ConfigError:
+            return ()
+        folder = found.parent / "templates" if found is not None else None
+        return (folder,) if folder is not None and folder.is_dir() else ()
+
+    def read_config(self) -> Config:
+        """The configuration; its warnings are told."""
+        from roleforge_llm.client.core import read_config
+
+        config = read_config(self.config)
+        for warning in config.warnings:
+            say(f"warning: {warning}")
+        return config
+
+    def client(self) -> Client:
+        """A client for the configuration."""
+        from roleforge_llm.client import Client
+
+        return Client(self.read_config())
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep the option's value on the context, wherever on the command line it was given."""
+    settings = context.ensure_object(Settings)
+    if value and parameter.name == "config":
+        settings.config = str(value)
+    if value and parameter.name == "debug":
+        settings.debug = True
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+
+
+_config = click.option(
+    "--config",
+    metavar="FILE",
+    expose_value=False,
+    callback=_remember,
+    help="The configuration file to use instead of the one that is found.",
+)
+_debug = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Log everything to stderr, and show a traceback on errors.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
+
+
+def every_command(function: F) -> F:
+    """Give a command the options that every command takes."""
+    return _config(_debug(function))

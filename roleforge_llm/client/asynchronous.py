@@ -1,0 +1,201 @@
+"""The client that waits by awaiting."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from roleforge_llm.backends import Chunk, Completion
+from roleforge_llm.client.call import Call
+from roleforge_llm.client.core import Core, read_config
+from roleforge_llm.client.explanation import Explanation
+from roleforge_llm.client.requests import Options
+from roleforge_llm.config import Config
+from roleforge_llm.host import PluginHost
+from roleforge_llm.messages import MessageLike
+from roleforge_llm.policies import Plan
+
+__all__ = ["AsyncClient", "AsyncCompletionStream"]
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """:class:`~roleforge_llm.Client` for asyncio: the same arguments, results and errors.
+
+    One client can serve several event loops, one after another or at the same time.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        host: PluginHost | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._core = Core(config, host, clock, jitter)
+
+    @classmethod
+    def from_config(cls, path: str | None = None, *, host: PluginHost | None = None) -> Self:
+        """A client for the configuration at *path*, or for the one that is found."""
+        return cls(read_config(path), host)
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self._core.config
+
+    @property
+    def host(self) -> PluginHost:
+        """The plugin host."""
+        return self._core.host
+
+    async def complete(
+        self,
+        messages: Iterable[MessageLike],
+        profile: str | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # bounds retries and fallbacks too, which a cancel scope cannot name
+        tools: Sequence[Mapping[str, object]] | None = None,
+        response_format: Mapping[str, object] | None = None,
+        **sampler: object,
+    ) -> Completion:
+        """See :meth:`Client.complete <roleforge_llm.Client.complete>`."""
+        options = Options(False, timeout, tools, response_format, sampler)
+        call = self._core.call(messages, profile, options)
+        try:
+            return await _settled(call, lambda: self._attempt(call))
+        finally:
+            call.abandon()
+
+    async def _attempt(self, call: Call) -> Completion:
+        request = call.start()
+        backend = self._core.backend(request.profile.backend)
+        return call.accept(await backend.acomplete(request))
+
+    def stream(
+        self,
+        messages: Iterable[MessageLike],
+        profile: str | None = None,
+        *,
+        timeout: float | None = None,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        response_format: Mapping[str, object] | None = None,
+        **sampler: object,
+    ) -> AsyncCompletionStream:
+        """See :meth:`Client.stream <roleforge_llm.Client.stream>`; an async context manager and iterator."""
+        options = Options(True, timeout, tools, response_format, sampler)
+        return AsyncCompletionStream(self._core, self._core.call(messages, profile, options))
+
+    def explain(
+        self, messages: Iterable[MessageLike], profile: str | None = None, **sampler: object
+    ) -> Explanation:
+        """Everything that :meth:`complete` would send first, byte for byte, with secrets masked. Sends nothing."""
+        return self._core.explain(messages, profile, Options(overrides=sampler))
+
+    def plan(self, profile: str | None = None) -> Plan:
+        """The most requests and seconds of waiting that a call with *profile* can take."""
+        return self._core.plan(profile)
+
+    async def close(self) -> None:
+        """Close all connections, and servers that backends started."""
+        for backend in self._core.made_backends():
+            await backend.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncCompletionStream:
+    """A reply as it comes: see :class:`~roleforge_llm.CompletionStream`."""
+
+    def __init__(self, core: Core, call: Call) -> None:
+        self._core = core
+        self._call = call
+        self._chunks: AsyncIterator[Chunk] | None = None
+
+    @property
+    def completion(self) -> Completion:
+        """The completion; while the stream runs, what has been received so far."""
+        return self._call.completion or self._call.partial_completion()
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        while self._call.completion is None:
+            if piece := await _settled(self._call, self._read):
+                return piece
+        raise StopAsyncIteration
+
+    async def _read(self) -> str:
+        """The next piece, from a new attempt if none is running; empty where nothing can be handed out yet."""
+        if self._chunks is None:
+            request = self._call.start()
+            self._chunks = aiter(self._core.backend(request.profile.backend).astream(request))
+        try:
+            chunk = await anext(self._chunks, None)
+        except BaseException:
+            self._chunks = None
+            raise
+        text = "" if chunk is None else self._call.feed(chunk)
+        if chunk is None or self._call.stopped:
+            await self._drop()
+            text += self._call.end()
+        return text
+
+    async def _drop(self) -> None:
+        """Stop reading: closes the connection if the reply has not ended by itself."""
+        chunks, self._chunks = self._chunks, None
+        if chunks is not None and hasattr(chunks, "aclose"):
+            await chunks.aclose()
+
+    async def close(self) -> None:
+        """Leave the stream; closes its connection."""
+        await self._drop()
+        self._call.abandon()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def _settled(call: Call, step: Callable[[], Awaitable[T]]) -> T:
+    """*step* with what the policies of *call* decide after each failure: wait and repeat, next profile, or raise."""
+    while True:
+        try:
+            return await step()
+        except Exception as error:  # noqa: BLE001  # the call decides which of them are failures
+            failed = error
+        try:
+            return await _retried(call, step, failed)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed = error
+        call.settle(failed)
+
+
+async def _retried(call: Call, step: Callable[[], Awaitable[T]], failed: Exception) -> T:
+    """Repeat *step*, which has just *failed*, as long as the policy wants. stamina waits in between."""
+    import stamina
+
+    first: Exception | None = failed
+    async for attempt in stamina.retry_context(on=call.retry_delay, attempts=None, timeout=None):
+        with attempt:
+            if first is not None:
+                error, first = first, None
+                raise error
+            return await step()
+    raise AssertionError("stamina ends by returning or raising")

@@ -1,0 +1,127 @@
+"""What the sync and the async client share: everything but waiting."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+
+from roleforge_llm.backends import Backend, BackendSpec
+from roleforge_llm.client.call import Call, Surroundings
+from roleforge_llm.client.explanation import Explanation, explain
+from roleforge_llm.client.healthbook import HealthBook
+from roleforge_llm.client.planning import plan
+from roleforge_llm.client.requests import Options
+from roleforge_llm.client.targets import Target, Targets
+from roleforge_llm.config import Config, find_config, load_config
+from roleforge_llm.errors import ConfigError, Fault, PluginError
+from roleforge_llm.host import PluginHost, default_host
+from roleforge_llm.messages import MessageLike, conversation
+from roleforge_llm.policies import Plan
+
+__all__ = ["Core", "host_for", "read_config"]
+
+log = logging.getLogger("roleforge_llm")
+
+
+def read_config(path: str | None) -> Config:
+    """The configuration at *path*, or the one that is found. Raises :class:`ConfigError` if there is none."""
+    found = find_config(path)
+    if found is None:
+        message = (
+            "no configuration found; write one with `roleforge-llm init`, or name one with --config, "
+            "ROLEFORGE_LLM_CONFIG or from_config(path)"
+        )
+        raise ConfigError([Fault("", message)])
+    return load_config(found)
+
+
+def host_for(config: Config) -> PluginHost:
+    """The host with the plugins that *config* allows."""
+    settings = config.plugins
+    if not settings.disable and not settings.override:
+        return default_host()
+    return PluginHost(disabled=settings.disable, overridden=settings.override)
+
+
+class Core:
+    """The shared half of a client."""
+
+    def __init__(
+        self,
+        config: Config,
+        host: PluginHost | None,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.config = config
+        self.host = host if host is not None else host_for(config)
+        self._targets = Targets(config, self.host)
+        self._around = Surroundings(self.host, HealthBook(), clock, jitter)
+        self._backends: dict[str, Backend] = {}
+        self._lock = threading.RLock()
+
+    def call(self, messages: Iterable[MessageLike], profile: str | None, options: Options) -> Call:
+        """A new call, everything checked that can be checked before something is sent."""
+        checked = conversation(messages)
+        targets = self._targets.chain(profile)
+        return Call(self._around, self._routed(targets), checked, options)
+
+    def _routed(self, targets: Sequence[Target]) -> Sequence[Target]:
+        if len(targets) == 1:
+            return targets
+        by_name = {target.profile.name: target for target in targets}
+        try:
+            order = targets[0].policy.route(list(by_name), self._around.health.snapshot())
+        except Exception:
+            log.exception("failure policy %s failed in route; keeping the order", targets[0].profile.failure_policy)
+            return targets
+        return [by_name[name] for name in dict.fromkeys(order) if name in by_name] or targets
+
+    def backend(self, name: str) -> Backend:
+        """The client's backend of that name, made at its first use."""
+        with self._lock:
+            if name not in self._backends:
+                made = _made(self.host.backend(name))
+                made.build_on(self.backend)
+                self._backends[name] = made
+            return self._backends[name]
+
+    def made_backends(self) -> Sequence[Backend]:
+        """Those backends that were used, for closing."""
+        with self._lock:
+            return list(self._backends.values())
+
+    def plan(self, profile: str | None) -> Plan:
+        """The worst case of a call."""
+        return plan(self._targets.chain(profile))
+
+    def explain(self, messages: Iterable[MessageLike], profile: str | None, options: Options) -> Explanation:
+        """Everything that would be sent, nothing sent."""
+        targets = self._targets.chain(profile)
+        backend = self.backend(targets[0].profile.backend)
+        return explain(self.host, targets, backend, conversation(messages), options)
+
+    def check(self) -> Mapping[str, Sequence[Fault]]:
+        """Every fault of every profile, by profile; a format that nobody offers is one, too. Empty without faults."""
+        targets = Targets(attrs.evolve(self.config, strict_templates=True), self.host)
+        found = {name: targets.faults(profile) for name, profile in self.config.profiles.items()}
+        return {name: faults for name, faults in found.items() if faults}
+
+
+def _made(spec: BackendSpec) -> Backend:
+    factory = spec.factory
+    if isinstance(factory, str):
+        module, _, name = factory.partition(":")
+        try:
+            factory = getattr(importlib.import_module(module), name)
+        except Exception as error:
+            message = f"the backend {spec.name!r} cannot be loaded from {spec.factory}: {type(error).__name__}: {error}"
+            raise PluginError(message) from error
+    made: Backend = factory()
+    return made

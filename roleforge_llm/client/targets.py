@@ -1,0 +1,119 @@
+"""Profiles with every name resolved: what a request to one of them needs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import attrs
+
+from roleforge_llm.backends import BackendSpec, Capabilities
+from roleforge_llm.config import Config
+from roleforge_llm.errors import ConfigError, Fault, FormatError, PluginError
+from roleforge_llm.formats import DEFAULT_FORMAT, PromptFormat, find_format
+from roleforge_llm.host import PluginHost
+from roleforge_llm.policies import FailurePolicy, Limits, PolicySpec
+from roleforge_llm.profiles import Profile
+
+__all__ = ["Target", "Targets"]
+
+
+@attrs.frozen
+class Target:
+    """A profile and what its names stand for. *format* is None where the server renders and no template is given."""
+
+    profile: Profile
+    backend: BackendSpec
+    capabilities: Capabilities
+    policy: FailurePolicy
+    limits: Limits
+    format: PromptFormat | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def continues_prefill(self) -> bool:
+        """Whether a request can make the model go on from text that it is given."""
+        return self.profile.effective_endpoint == "completions" or self.capabilities.continues_prefill
+
+
+class Targets:
+    """Resolves profiles, each once per client."""
+
+    def __init__(self, config: Config, host: PluginHost) -> None:
+        self._config = config
+        self._host = host
+        self._resolved: dict[str, Target] = {}
+        self._lock = threading.Lock()
+
+    def chain(self, name: str | None) -> tuple[Target, ...]:
+        """The requested profile and its fallbacks, in order.
+
+        Raises :class:`ConfigError` with every fault of any of them, so that a fallback is not found
+        unusable at the moment when it is needed.
+        """
+        profiles = self._config.chain(name)
+        faults = [fault for profile in profiles for fault in self.faults(profile)]
+        if faults:
+            raise ConfigError(faults, str(self._config.source or ""))
+        return tuple(self._resolved[profile.name] for profile in profiles)
+
+    def faults(self, profile: Profile) -> Sequence[Fault]:
+        """Everything that keeps *profile* from being used; empty where nothing does."""
+        faults = list(self._config.faults.get(profile.name, ()))
+        if not faults and profile.name not in self._resolved:
+            with self._lock:
+                target = self._resolve(profile, faults)
+                if target is not None:
+                    self._resolved[profile.name] = target
+        return faults
+
+    def _resolve(self, profile: Profile, faults: list[Fault]) -> Target | None:
+        backend = self._backend(profile, faults)
+        policy = self._policy(profile, faults)
+        found, warnings = self._format(profile, faults)
+        if faults or backend is None or policy is None:
+            return None
+        return Target(
+            profile=profile,
+            backend=backend,
+            capabilities=backend.capabilities_for(profile),
+            policy=policy.factory(profile),
+            limits=policy.limits(profile),
+            format=found,
+            warnings=warnings,
+        )
+
+    def _backend(self, profile: Profile, faults: list[Fault]) -> BackendSpec | None:
+        path = f"profiles.{profile.name}"
+        try:
+            backend = self._host.backend(profile.backend)
+        except PluginError as error:
+            faults.append(Fault(f"{path}.backend", str(error)))
+            return None
+        capabilities = backend.capabilities_for(profile)
+        if capabilities.requires_base_url and profile.base_url is None:
+            faults.append(Fault(f"{path}.baseURL", f"the backend {profile.backend} needs the URL of a server"))
+        if profile.effective_endpoint not in capabilities.endpoints:
+            known = ", ".join(sorted(capabilities.endpoints))
+            message = f"the backend {profile.backend} has no endpoint {profile.effective_endpoint!r}, only {known}"
+            faults.append(Fault(f"{path}.endpoint", message))
+        return backend
+
+    def _policy(self, profile: Profile, faults: list[Fault]) -> PolicySpec | None:
+        try:
+            return self._host.policy(profile.failure_policy)
+        except PluginError as error:
+            faults.append(Fault(f"profiles.{profile.name}.failurePolicy", str(error)))
+            return None
+
+    def _format(self, profile: Profile, faults: list[Fault]) -> tuple[PromptFormat | None, tuple[str, ...]]:
+        if profile.template is None and profile.effective_endpoint == "chat":
+            return None, ()
+        name = profile.template or DEFAULT_FORMAT
+        config = self._config
+        try:
+            found = find_format(name, self._host, config.template_folders, strict=config.strict_templates)
+        except (FormatError, PluginError) as error:
+            faults.append(Fault(f"profiles.{profile.name}.template", str(error)))
+            return None, ()
+        return found.format, tuple(found.warnings)

@@ -1,0 +1,64 @@
+"""What a configuration is once it has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from roleforge_llm.config.wording import Suggestions
+from roleforge_llm.errors import ConfigError, Fault
+from roleforge_llm.profiles import Profile
+
+__all__ = ["Config", "PluginSettings"]
+
+
+@attrs.frozen
+class PluginSettings:
+    """The ``plugins`` table.
+
+    *disable* lists plugins that are not loaded; *override* lists built-in names that a plugin may replace.
+    """
+
+    disable: tuple[str, ...] = ()
+    override: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Config:
+    """A whole configuration, checked.
+
+    *profiles* are in the order of the file. *faults* holds, by profile name, what is wrong with a profile
+    only here and now (an unset environment variable): it matters when that profile is reached. *source*
+    is the absolute path of the file, None for settings that came from code.
+    """
+
+    profiles: Mapping[str, Profile]
+    default_profile: str
+    plugins: PluginSettings = PluginSettings()
+    strict_templates: bool = False
+    source: Path | None = None
+    faults: Mapping[str, tuple[Fault, ...]] = attrs.field(factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def profile(self, name: str | None = None) -> Profile:
+        """The profile of that *name*, the default one for None. Raises :class:`~roleforge_llm.ConfigError`."""
+        wanted = self.default_profile if name is None else name
+        if (found := self.profiles.get(wanted)) is None:
+            raise ConfigError([Fault("", Suggestions().no_profile(wanted, self.profiles))], str(self.source or ""))
+        return found
+
+    def chain(self, name: str | None = None) -> tuple[Profile, ...]:
+        """The requested profile, then its own fallback profiles in order, each once.
+
+        The fallback profiles' own lists are not followed. Raises :class:`~roleforge_llm.ConfigError`.
+        """
+        first = self.profile(name)
+        return tuple(self.profile(each) for each in dict.fromkeys([first.name, *first.fallback_profiles]))
+
+    @property
+    def template_folders(self) -> tuple[Path, ...]:
+        """The ``templates`` folder beside the configuration file, if there is one."""
+        folder = self.source.parent / "templates" if self.source is not None else None
+        return (folder,) if folder is not None and folder.is_dir() else ()

@@ -1,0 +1,107 @@
+"""Formats that are one Jinja template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import attrs
+
+from roleforge_llm.errors import FormatError, FormatNotFound, TemplateError
+from roleforge_llm.formats.base import Bos, SystemTurns
+from roleforge_llm.formats.metadata import dialect_of, read_metadata
+from roleforge_llm.formats.shapes import shape
+from roleforge_llm.messages import Conversation
+from roleforge_llm.sandbox import Dialect, Plain, parse, plain, render_template
+
+__all__ = ["TemplateFormat"]
+
+_FILLED_IN = frozenset({"system_prompt", "history", "user_message", "assistant_message", "messages"})
+
+
+@attrs.frozen
+class TemplateFormat:
+    """A prompt format that is one template, in the native or the hf dialect.
+
+    Make it with :meth:`from_text` or :meth:`from_file`. The attributes from *stop* on are those of
+    :class:`PromptFormat`. *filename* stands in error messages, *bos_token* and *eos_token*
+    are what the template is given under these names.
+    """
+
+    name: str
+    text: str = attrs.field(repr=False)
+    dialect: Dialect = "native"
+    filename: str = attrs.field(default="", repr=False)
+    path: Path | None = None
+    stop: tuple[str, ...] = ()
+    control_tokens: tuple[str, ...] = ()
+    reply_prefix: str = ""
+    reply_suffix: str = ""
+    system_turns: SystemTurns = "any"
+    bos: Bos = "server"
+    source: str = ""
+    description: str = ""
+    bos_token: str = ""
+    eos_token: str = ""
+
+    @classmethod
+    def from_text(
+        cls, name: str, text: str, *, dialect: Dialect | None = None, filename: str | None = None
+    ) -> TemplateFormat:
+        """A format from a template's text; *dialect* None finds out which one it is written in.
+
+        Raises :class:`TemplateError` with file and line.
+        """
+        filename = filename or f"<{name}>"
+        if dialect != "native":
+            # The hf dialect knows every tag of the native one, so that either can be read in it.
+            tree = parse("hf", text, filename)
+            if dialect == "hf" or dialect_of(tree) == "hf":
+                return cls(name, text, "hf", filename)
+        metadata = read_metadata(parse("native", text, filename), filename)
+        return cls(name, text, "native", filename, **metadata)
+
+    @classmethod
+    def from_file(cls, path: str | Path, name: str | None = None, *, dialect: Dialect | None = None) -> TemplateFormat:
+        """A format from a ``.jinja`` file, named after it unless *name* is given.
+
+        Raises :class:`FormatNotFound` for a path that is not there, :class:`TemplateError` for a file that
+        is no template.
+        """
+        path = Path(path)
+        made = cls.from_text(name or path.stem, _read(path), dialect=dialect, filename=str(path))
+        return attrs.evolve(made, path=path)
+
+    def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
+        """The whole prompt. Raises :class:`MessageError`, :class:`TemplateError` and :class:`FormatError`."""
+        context = self._tokens()
+        context.update(self._native(conversation) if self.dialect == "native" else self._hf(conversation))
+        for key, value in (variables or {}).items():
+            if key in _FILLED_IN and key in context:
+                raise FormatError(f"the variable {key!r} is filled in from the conversation; choose another name")
+            context[key] = plain(value, f"the variable {key!r}")
+        text = render_template(self.dialect, self.text, self.filename or f"<{self.name}>", context)
+        return text + conversation.prefill if self.dialect == "hf" else text
+
+    def _tokens(self) -> dict[str, Plain]:
+        return {"bos_token": self.bos_token, "eos_token": self.eos_token, "add_generation_prompt": True}
+
+    def _native(self, conversation: Conversation) -> dict[str, Plain]:
+        shaped = shape(conversation.messages, self.system_turns)
+        return {**cast("dict[str, Plain]", shaped), "assistant_message": conversation.prefill}
+
+    def _hf(self, conversation: Conversation) -> dict[str, Plain]:
+        messages = [plain(message.to_dict(), "a message") for message in conversation.messages]
+        return {"messages": messages, "tools": None, "documents": None}
+
+
+def _read(path: Path) -> str:
+    if path.suffix in {".json", ".gguf"}:
+        raise TemplateError(f"{path}: is no template; give a .jinja file with the template's text")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise FormatNotFound(f"{path}: no such template file") from None
+    except (OSError, ValueError) as error:
+        raise TemplateError(f"{path}: cannot be read: {error}") from error

@@ -1,0 +1,287 @@
+"""The host: what plugins plug into. The only place that calls pluggy."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+import pluggy
+
+from roleforge_llm import hookspecs
+from roleforge_llm.errors import BackendError, PluginError
+from roleforge_llm.host.discovery import Candidate, given_plugin, installed_plugins
+from roleforge_llm.host.hooks import check_api, check_hooks
+from roleforge_llm.host.isolation import PluginFault, isolated, logged
+from roleforge_llm.host.listing import HOOKS, check_offer
+from roleforge_llm.host.offers import Offer, OfferKind, Offers
+from roleforge_llm.host.records import PluginRecord, Status
+
+if TYPE_CHECKING:
+    import click
+
+    from roleforge_llm.attempts import Attempt, Event, Failure
+    from roleforge_llm.backends import BackendSpec
+    from roleforge_llm.formats import PromptFormat
+    from roleforge_llm.policies import PolicySpec
+
+__all__ = ["OfferKind", "PluginHost", "PluginRecord", "Status", "default_host"]
+
+DISABLE_VARIABLE = "ROLEFORGE_LLM_DISABLE_PLUGINS"
+
+
+class PluginHost:
+    """Finds plugins, keeps them apart, and gives what they offer by name.
+
+    *entry_points* looks for installed plugins, *plugins* are further ones (modules or objects with hooks),
+    *disabled* are names of plugins or distributions that are not loaded ("*" for every installed one but the
+    built-in), *overridden* the built-in names that plugins may replace. The environment variable
+    ROLEFORGE_LLM_DISABLE_PLUGINS (names separated by commas) adds to *disabled*.
+
+    Nothing that a plugin does wrong raises here: see :attr:`records`. Asking for what a broken plugin
+    provides raises :class:`~roleforge_llm.PluginError`. One host serves all threads.
+    """
+
+    def __init__(
+        self,
+        entry_points: bool = True,
+        disabled: Collection[str] = (),
+        plugins: Iterable[object] = (),
+        *,
+        overridden: Collection[str] = (),
+    ) -> None:
+        self.overridden = frozenset(overridden)
+        self._disabled = {*disabled, *_names(os.environ.get(DISABLE_VARIABLE, ""))}
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._candidates: dict[str, Candidate] = {}
+        self._records: dict[str, PluginRecord] = {}
+        self._collected: dict[OfferKind, Offers] = {}
+        self._collecting = threading.RLock()
+        for candidate in installed_plugins() if entry_points else ():
+            self._add(candidate)
+        for plugin in plugins:
+            self._add(given_plugin(plugin))
+
+    @property
+    def records(self) -> tuple[PluginRecord, ...]:
+        """Every plugin with its status, what it provides and, where it failed, the original error."""
+        for kind in OfferKind:
+            self._offers(kind)
+        return tuple(self._records.values())
+
+    # ------------------------------------------------------------------ hooks, one typed method each
+
+    def format_names(self) -> Sequence[str]:
+        """Names of all prompt formats, built-in ones first."""
+        return self._offers(OfferKind.FORMAT).names()
+
+    def format(self, name: str) -> PromptFormat | None:
+        """The prompt format of that name (or ``distribution:name``), None if nobody offers it.
+
+        Raises :class:`PluginError` if the plugin that offers it is broken or in conflict.
+        """
+        found: PromptFormat | None = self._find(OfferKind.FORMAT, name)  # type: ignore[assignment]  # kind decides
+        return found
+
+    def backend_names(self) -> Sequence[str]:
+        """Names of all backends, built-in ones first."""
+        return self._offers(OfferKind.BACKEND).names()
+
+    def backend(self, name: str) -> BackendSpec:
+        """The backend of that name. Raises :class:`PluginError`, with the nearest names, if there is none."""
+        found: BackendSpec = self._require(OfferKind.BACKEND, name)  # type: ignore[assignment]  # kind decides
+        return found
+
+    def policy_names(self) -> Sequence[str]:
+        """Names of all failure policies, built-in ones first."""
+        return self._offers(OfferKind.POLICY).names()
+
+    def policy(self, name: str) -> PolicySpec:
+        """The failure policy of that name. Raises :class:`PluginError`, with the nearest names, if there is none."""
+        found: PolicySpec = self._require(OfferKind.POLICY, name)  # type: ignore[assignment]  # kind decides
+        return found
+
+    def commands(self) -> Sequence[click.Command]:
+        """Subcommands that plugins add to the command line."""
+        offers = self._offers(OfferKind.COMMAND)
+        return [offer.item for name in offers.names() if (offer := offers.get(name))]  # type: ignore[misc]  # kind decides
+
+    def command(self, name: str) -> click.Command | None:
+        """The subcommand of that name, None if no plugin offers it.
+
+        Raises :class:`PluginError` if the plugin that offers it is broken or in conflict.
+        """
+        found: click.Command | None = self._find(OfferKind.COMMAND, name)  # type: ignore[assignment]  # kind decides
+        return found
+
+    def classify_error(self, error: Exception, attempt: Attempt) -> Failure | None:
+        """The first plugin's answer on what kind of failure *error* is, None if no plugin knows it."""
+        for key, hook in reversed(self._implementations("roleforge_classify_error")):
+            with logged(key, "roleforge_classify_error"):
+                failure = hook(error=error, attempt=attempt)
+                if failure is not None:
+                    return _checked(failure)
+        return None
+
+    def emit(self, event: Event) -> None:
+        """Tell every observer about *event*."""
+        for key, hook in self._observers:
+            with logged(key, "roleforge_event"):
+                hook(event=event)
+
+    def provider(self, kind: OfferKind, name: str) -> PluginRecord | None:
+        """The plugin that offers *name*, None if it is no plugin's."""
+        offer = self._offers(kind).get(name)
+        return None if offer is None else self._records[offer.plugin]
+
+    # ------------------------------------------------------------------ loading
+
+    def _add(self, candidate: Candidate) -> None:
+        record = candidate.record
+        key = _free_key(record.name, self._records)
+        self._candidates[key] = candidate
+        self._records[key] = record if record.distribution else attrs.evolve(record, name=key)
+        if record.is_disabled_by(self._disabled):
+            self._records[key] = attrs.evolve(record, status="disabled")
+            return
+        try:
+            with isolated():
+                self._load(candidate, key)
+        except PluginFault as fault:
+            self._blame(key, str(fault), fault.status)
+
+    def _load(self, candidate: Candidate, key: str) -> None:
+        plugin = candidate.load()
+        check_api(plugin)
+        if (other := self._manager.get_name(plugin)) is not None:
+            raise PluginFault(f"it is the very same plugin as {other}", "conflict")
+        try:
+            self._manager.register(plugin, key)
+            check_hooks(plugin)
+        except BaseException:
+            if self._manager.has_plugin(key):
+                self._manager.unregister(name=key)
+            raise
+
+    def _blame(self, key: str, error: str, status: Status = "failed") -> None:
+        """Record what a plugin did wrong, beside what it did wrong before."""
+        record = self._records[key]
+        errors = error if record.error is None else f"{record.error}; {error}"
+        self._records[key] = attrs.evolve(record, status=status, error=errors)
+
+    # ------------------------------------------------------------------ collecting
+
+    @functools.cached_property
+    def _observers(self) -> list[tuple[str, Callable[..., object]]]:
+        return self._implementations("roleforge_event")
+
+    def _implementations(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
+        """(plugin, function) of every plugin that implements *hook*, in the order of registration."""
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        return [(impl.plugin_name, _bound(impl)) for impl in caller.get_hookimpls()]
+
+    def _offers(self, kind: OfferKind) -> Offers:
+        with self._collecting:
+            if kind not in self._collected:
+                # Kept before it is filled: a plugin that asks the host while it lists finds what is there so far.
+                reserved = hookspecs.OWN_COMMANDS if kind is OfferKind.COMMAND else ()
+                self._collected[kind] = Offers(kind, self.overridden, reserved)
+                self._collect(kind, self._collected[kind])
+            return self._collected[kind]
+
+    def _collect(self, kind: OfferKind, offers: Offers) -> None:
+        for key, function in self._implementations(HOOKS[kind]):
+            for item in self._listed(key, HOOKS[kind], function):
+                try:
+                    with isolated():
+                        name = check_offer(kind, item)
+                except PluginFault as fault:
+                    self._blame(key, str(fault))
+                    continue
+                self._provides(key, f"{kind.value} {name}")
+                for loser, reason in offers.add(name, Offer(item, key, self._records[key])):
+                    self._blame(loser, reason, "conflict")
+
+    def _listed(self, key: str, hook: str, function: Callable[..., object]) -> list[object]:
+        try:
+            with isolated():
+                return _items(function())
+        except PluginFault as fault:
+            self._blame(key, f"{hook}: {fault}")
+            return []
+
+    def _provides(self, key: str, what: str) -> None:
+        record = self._records[key]
+        self._records[key] = attrs.evolve(record, provides=(*record.provides, what))
+
+    # ------------------------------------------------------------------ asking
+
+    def _find(self, kind: OfferKind, name: str) -> object | None:
+        offers = self._offers(kind)
+        if (offer := offers.get(name)) is not None:
+            return offer.item
+        if (conflict := offers.conflict(name)) is not None:
+            raise PluginError(conflict)
+        for key, record in self._records.items():
+            if record.status in {"failed", "incompatible", "disabled"} and self._candidates[key].mentions(name):
+                raise PluginError(
+                    f"the {kind.value} {name!r} needs the plugin {record.title}, which is {record.reason}"
+                )
+        return None
+
+    def _require(self, kind: OfferKind, name: str) -> object:
+        found = self._find(kind, name)
+        if found is None:
+            raise PluginError(_unknown(kind.value, name, self._offers(kind).names()))
+        return found
+
+
+def _items(listed: object) -> list[object]:
+    if listed is None:
+        return []
+    if isinstance(listed, (str, bytes, Mapping)) or not isinstance(listed, Iterable):
+        raise PluginFault(f"it gave an object of type {type(listed).__name__}, not a list")
+    return list(listed)
+
+
+def _checked(failure: object) -> Failure:
+    from roleforge_llm.attempts import Failure
+
+    if isinstance(failure, Failure) and isinstance(failure.error, BackendError):
+        return failure
+    raise TypeError(f"it gave an object of type {type(failure).__name__}, not a Failure with a BackendError")
+
+
+def _names(text: str) -> Iterator[str]:
+    return filter(None, (name.strip() for name in text.split(",")))
+
+
+def _free_key(name: str, taken: Mapping[str, object]) -> str:
+    keys = (name, *(f"{name}-{n}" for n in range(2, len(taken) + 3)))
+    return next(key for key in keys if key not in taken)
+
+
+def _bound(impl: pluggy.HookImpl) -> Callable[..., object]:
+    """The hook function, given only those arguments that it asks for, as pluggy does."""
+
+    def call(**arguments: object) -> object:
+        return impl.function(*(arguments[name] for name in impl.argnames))
+
+    return call
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
+    return f"no plugin offers the {kind} {name!r}; {hint}"
+
+
+@functools.cache
+def default_host() -> PluginHost:
+    """The host that everything uses which is not given another: all installed plugins, found once per process."""
+    return PluginHost()

@@ -1,0 +1,91 @@
+"""Running a plugin's code so that nothing it does reaches the host."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+from roleforge_llm.host.records import Status
+
+__all__ = ["PluginFault", "described", "isolated", "logged"]
+
+_LONGEST_TEXT = 500
+
+log = logging.getLogger("roleforge_llm")
+
+
+class PluginFault(Exception):  # noqa: N818  # recorded, never seen by a caller
+    """What a plugin did wrong, in one line, and the status that it has from then on."""
+
+    def __init__(self, text: str, status: Status = "failed") -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@contextlib.contextmanager
+def isolated() -> Iterator[None]:
+    """Run a plugin's code: whatever it raises becomes a :class:`PluginFault`, SystemExit included.
+
+    Only a Ctrl-C that was really pressed passes as KeyboardInterrupt; one that the plugin raises does not.
+    What it prints goes to stderr, because stdout may carry JSON.
+    """
+    with contextlib.redirect_stdout(sys.stderr), _presses_of_ctrl_c() as presses:
+        try:
+            yield
+        except PluginFault:
+            raise
+        except BaseException as error:
+            if presses:
+                raise KeyboardInterrupt from error
+            raise PluginFault(described(error)) from error
+
+
+@contextlib.contextmanager
+def logged(plugin: str, hook: str) -> Iterator[None]:
+    """Run a hook in the middle of a call: what it raises is logged in one line, with a traceback at DEBUG only."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # whatever a plugin does
+        details = error if log.isEnabledFor(logging.DEBUG) else None
+        log.error("plugin %s failed in %s: %s", plugin, hook, described(error), exc_info=details)  # noqa: TRY400  # as above
+
+
+def described(error: BaseException) -> str:
+    """Type and text of *error* in one line, whatever its own ``__str__`` does."""
+    try:
+        text = " ".join(str(error).split())[:_LONGEST_TEXT]
+    except Exception:  # noqa: BLE001  # a plugin's exception
+        text = "its text cannot be read"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextlib.contextmanager
+def _presses_of_ctrl_c() -> Iterator[list[int]]:
+    """Gives a list that fills while the block runs; the handler that was there before still does its work."""
+    presses: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        presses.append(number)
+        if callable(before):
+            before(number, frame)
+
+    if not callable(before) or not _handle(note):
+        yield presses
+        return
+    try:
+        yield presses
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _handle(handler: object) -> bool:
+    try:
+        signal.signal(signal.SIGINT, handler)  # type: ignore[arg-type]  # a function of number and frame
+    except ValueError:  # not in the main thread, where no Ctrl-C ever arrives
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""HTTP transports for httpx2 that are bounded in time and size, and speak in errors of ours.
+
+A reply that is no success never leaves the transport: it becomes its error here, with a bounded part of its
+body read. A success's body is decoded here, in bounded pieces. No redirect is followed.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing, closing, suppress
+
+import httpcore2
+import httpx2
+
+from roleforge_llm.errors import BackendError
+from roleforge_llm.transport.bodies import BODY, AsyncBody, Body
+from roleforge_llm.transport.bounds import ERROR_BODY_SECONDS, MAX_ERROR_BODY
+from roleforge_llm.transport.calls import Call, current_call
+from roleforge_llm.transport.failures import exception_failure, status_failure
+
+__all__ = ["AsyncTimedTransport", "TimedTransport"]
+
+_BROKEN = (httpcore2.NetworkError, httpcore2.RemoteProtocolError)
+
+
+class TimedTransport(httpx2.BaseTransport):
+    """Sends requests through *pool*, each as the current call (see :func:`active`)."""
+
+    def __init__(self, pool: httpcore2.ConnectionPool) -> None:
+        self._pool = pool
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send *request*. Raises :class:`BackendError` for everything but a success."""
+        call = current_call()
+        reply = self._send(_wire_request(request, call), call)
+        body = Body(reply, call)
+        if not 200 <= reply.status < 300:
+            raise status_failure(reply.status, body.headers, _error_body(body, call), call)
+        return _response(reply, body)
+
+    def _send(self, request: httpcore2.Request, call: Call) -> httpcore2.Response:
+        try:
+            return self._pool.handle_request(request)
+        except _BROKEN as exc:
+            if not call.is_stale:
+                raise exception_failure(exc, call) from None
+        except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
+            raise exception_failure(exc, call) from None
+        # The server had closed a connection that lay idle. What else lies idle is likely to be as old, so
+        # the request goes out once more on a fresh one.
+        for connection in self._pool.connections:
+            if connection.is_idle():
+                connection.close()
+        try:
+            return self._pool.handle_request(request)
+        except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
+            raise exception_failure(exc, call) from None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+
+class AsyncTimedTransport(httpx2.AsyncBaseTransport):
+    """:class:`TimedTransport` for asyncio."""
+
+    def __init__(self, pool: httpcore2.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send *request*. Raises :class:`BackendError` for everything but a success."""
+        call = current_call()
+        reply = await self._send(_wire_request(request, call), call)
+        body = AsyncBody(reply, call)
+        if not 200 <= reply.status < 300:
+            raise status_failure(reply.status, body.headers, await _async_error_body(body, call), call)
+        return _response(reply, body)
+
+    async def _send(self, request: httpcore2.Request, call: Call) -> httpcore2.Response:
+        try:
+            return await self._pool.handle_async_request(request)
+        except _BROKEN as exc:
+            if not call.is_stale:
+                raise exception_failure(exc, call) from None
+        except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
+            raise exception_failure(exc, call) from None
+        for connection in self._pool.connections:
+            if connection.is_idle():
+                await connection.aclose()
+        try:
+            return await self._pool.handle_async_request(request)
+        except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
+            raise exception_failure(exc, call) from None
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+
+def _wire_request(request: httpx2.Request, call: Call) -> httpcore2.Request:
+    url = request.url
+    return httpcore2.Request(
+        method=request.method,
+        url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=request.stream,
+        # The only wait that the network streams do not see is that for a place in the pool.
+        extensions={"timeout": {"pool": call.clock.remaining()}},
+    )
+
+
+def _response(reply: httpcore2.Response, body: Body | AsyncBody) -> httpx2.Response:
+    headers = body.headers.copy()
+    headers.pop("content-encoding", None)
+    return httpx2.Response(reply.status, headers=headers, stream=body, extensions={BODY: body})
+
+
+def _error_body(body: Body, call: Call) -> bytes:
+    call.clock.at_most(ERROR_BODY_SECONDS)
+    text = b""
+    with closing(body), suppress(BackendError):
+        while len(text) < MAX_ERROR_BODY and (piece := next(body, None)):
+            text += piece
+    return text[:MAX_ERROR_BODY]
+
+
+async def _async_error_body(body: AsyncBody, call: Call) -> bytes:
+    call.clock.at_most(ERROR_BODY_SECONDS)
+    text = b""
+    async with aclosing(body):
+        with suppress(BackendError):
+            while len(text) < MAX_ERROR_BODY and (piece := await anext(body, None)):
+                text += piece
+    return text[:MAX_ERROR_BODY]

@@ -1,0 +1,273 @@
+"""Plugins that are given in code: modules, objects, instances of classes."""
+
+import logging
+import threading
+import types
+
+import click
+import pytest
+
+import roleforge_llm as rf
+from roleforge_llm.attempts import Attempt, Event
+from roleforge_llm.host import OfferKind
+
+
+class Echo(rf.Backend):
+    def complete(self, request):
+        return rf.Completion(request.prompt or "", "stop")
+
+
+class Mine:
+    """A plugin as an object."""
+
+    def __init__(self, name="mine"):
+        self.name = name
+
+    @rf.hookimpl
+    def roleforge_formats(self):
+        return [rf.TemplateFormat.from_text(self.name, "{{ user_message }}")]
+
+    @rf.hookimpl
+    def roleforge_backends(self):
+        return [rf.BackendSpec("echo", Echo)]
+
+    @rf.hookimpl
+    def roleforge_failure_policies(self):
+        return (rf.PolicySpec("never", lambda profile: None, lambda profile: (1, 0.0)),)
+
+    @rf.hookimpl
+    def roleforge_commands(self):
+        yield click.Command("greet")
+
+
+def alone(*plugins, **more):
+    return rf.PluginHost(entry_points=False, plugins=plugins, **more)
+
+
+def only(host):
+    (record,) = host.records
+    return record
+
+
+def test_a_host_sees_only_what_it_is_given():
+    host = alone(Mine())
+    assert host.format_names() == ["mine"]
+    assert host.backend_names() == ["echo"]
+    assert host.policy_names() == ["never"]
+    assert [command.name for command in host.commands()] == ["greet"]
+
+
+def test_what_is_offered_is_what_is_got():
+    host = alone(Mine())
+    assert rf.render([{"role": "user", "content": "Hi"}], "mine", host=host).text == "Hi"
+    assert host.backend("echo").factory is Echo
+    assert host.policy("never").limits(rf.Profile("p")) == (1, 0.0)
+    assert host.command("greet").name == "greet"
+
+
+def test_a_record_tells_what_a_plugin_provides():
+    record = only(alone(Mine()))
+    assert (record.name, record.distribution, record.status, record.error) == ("Mine", "", "loaded", None)
+    assert record.provides == ("format mine", "backend echo", "failure policy never", "command greet")
+
+
+def test_a_module_is_a_plugin():
+    module = types.ModuleType("my_module")
+    module.roleforge_formats = rf.hookimpl(lambda: [rf.TemplateFormat.from_text("of-module", "x")])
+    host = alone(module)
+    assert host.format_names() == ["of-module"]
+    assert host.provider(OfferKind.FORMAT, "of-module").name == "my_module"
+
+
+def test_two_objects_of_one_class_are_two_plugins():
+    host = alone(Mine("first"), Mine("second"))
+    assert host.format_names() == ["first", "second"]
+    assert [record.name for record in host.records] == ["Mine", "Mine-2"]
+    assert host.backend("Mine-2:echo").name == "echo"
+
+
+def test_one_object_given_twice_is_one_plugin():
+    plugin = Mine()
+    host = alone(plugin, plugin)
+    assert host.format_names() == ["mine"]
+    assert [record.status for record in host.records] == ["loaded", "conflict"]
+
+
+def test_a_given_plugin_works_beside_the_installed_ones():
+    host = rf.PluginHost(plugins=[Mine()])
+    assert {"chatml", "mine"} <= set(host.format_names())
+
+
+def test_a_given_plugin_is_disabled_by_name_but_not_by_the_star():
+    assert only(alone(Mine(), disabled=["Mine"])).status == "disabled"
+    assert only(alone(Mine(), disabled=["*"])).status == "loaded"
+
+
+def test_asking_for_what_a_broken_given_plugin_provides_names_it():
+    class Broken:
+        @rf.hookimpl
+        def roleforge_backends(self):
+            raise OSError("no socket for broken-backend", "broken-backend")
+
+    with pytest.raises(rf.PluginError, match=r"'broken-backend' needs the plugin Broken, which is failed: .*OSError"):
+        alone(Broken()).backend("broken-backend")
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda host: host.backend("ecko"), "no plugin offers the backend 'ecko'; did you mean echo?"),
+        (lambda host: host.policy("zzz"), "no plugin offers the failure policy 'zzz'; known: never"),
+    ],
+)
+def test_asking_for_what_nobody_provides_tells_the_nearest_names(ask, message):
+    with pytest.raises(rf.PluginError) as caught:
+        ask(alone(Mine()))
+    assert str(caught.value) == message
+
+
+def test_formats_and_commands_that_nobody_provides_are_none():
+    host = alone(Mine())
+    assert host.format("zzz") is None
+    assert host.command("zzz") is None
+    assert host.provider(OfferKind.FORMAT, "zzz") is None
+
+
+def test_one_wrong_offer_costs_only_itself():
+    class Half:
+        @rf.hookimpl
+        def roleforge_formats(self):
+            return [42, rf.TemplateFormat.from_text("right", "x")]
+
+    host = alone(Half())
+    assert host.format_names() == ["right"]
+    assert only(host).status == "failed"
+    assert only(host).provides == ("format right",)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        rf.BackendSpec("b", factory="no colon"),
+        rf.BackendSpec("b", factory=None),
+        rf.BackendSpec("b", Echo, capabilities={"chat"}),
+    ],
+)
+def test_a_backend_that_could_not_be_used_is_refused_when_it_is_listed(spec):
+    class Plugin:
+        @rf.hookimpl
+        def roleforge_backends(self):
+            return [spec]
+
+    assert only(alone(Plugin())).status == "failed"
+
+
+def test_a_policy_without_limits_is_refused_when_it_is_listed():
+    class Plugin:
+        @rf.hookimpl
+        def roleforge_failure_policies(self):
+            return [rf.PolicySpec("p", lambda profile: None, None)]
+
+    assert "limits that cannot be called" in only(alone(Plugin())).error
+
+
+def test_listing_hooks_are_called_once_for_all_threads():
+    calls = []
+
+    class Counting:
+        @rf.hookimpl
+        def roleforge_formats(self):
+            calls.append(threading.current_thread())
+            return []
+
+    host = alone(Counting())
+    threads = [threading.Thread(target=host.format_names) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+
+
+def test_a_plugin_may_ask_the_host_while_it_lists():
+    class Asking:
+        @rf.hookimpl
+        def roleforge_formats(self):
+            return [rf.TemplateFormat.from_text(f"{name}-too", "x") for name in host.format_names()]
+
+    host = alone(Mine(), Asking())
+    assert host.format_names() == ["mine", "mine-too"]
+
+
+# ---------------------------------------------------------------------- classifiers and observers
+
+ATTEMPT = Attempt("p", 1, ok=False)
+EVENT = Event("finished", 1, "p", 1)
+
+
+def classifier(answer):
+    class Classifier:
+        @rf.hookimpl
+        def roleforge_classify_error(self, error):
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+    return Classifier()
+
+
+def failure(retryable):
+    return rf.Failure(error=rf.BackendError("x"), retryable=retryable)
+
+
+def test_the_plugin_registered_last_classifies_first_and_may_leave_it_to_others():
+    assert alone(classifier(failure(False)), classifier(failure(True))).classify_error(OSError(), ATTEMPT).retryable
+    assert not alone(classifier(failure(False)), classifier(None)).classify_error(OSError(), ATTEMPT).retryable
+    assert alone().classify_error(OSError(), ATTEMPT) is None
+
+
+@pytest.mark.parametrize(
+    "answer", [RuntimeError("broken"), SystemExit(1), "yes", rf.Failure(error=OSError(), retryable=True)]
+)
+def test_a_broken_classifier_is_logged_and_passed_over(answer, caplog):
+    host = alone(classifier(failure(True)), classifier(answer))
+    assert host.classify_error(OSError(), ATTEMPT).retryable
+    (entry,) = caplog.records
+    assert entry.getMessage().startswith("plugin Classifier-2 failed in roleforge_classify_error: ")
+
+
+def test_a_broken_observer_is_logged_and_the_others_still_observe(caplog):
+    seen = []
+
+    class Broken:
+        @rf.hookimpl
+        def roleforge_event(self, event):
+            raise SystemExit("enough")
+
+    class Observer:
+        @rf.hookimpl
+        def roleforge_event(self, event):
+            seen.append(event)
+
+    alone(Observer(), Broken(), Observer()).emit(EVENT)
+    assert seen == [EVENT, EVENT]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "plugin Broken failed in roleforge_event: SystemExit: enough"
+    ]
+
+
+@pytest.mark.parametrize(("level", "traced"), [(logging.ERROR, False), (logging.DEBUG, True)])
+def test_the_traceback_of_a_broken_hook_is_logged_at_debug_only(level, traced, caplog):
+    with caplog.at_level(level, "roleforge_llm"):
+        alone(classifier(RuntimeError("broken"))).classify_error(OSError(), ATTEMPT)
+    assert bool(caplog.records[0].exc_info) is traced
+
+
+def test_a_pressed_ctrl_c_passes_through_an_observer():
+    class Pressed:
+        @rf.hookimpl
+        def roleforge_event(self, event):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        alone(Pressed()).emit(EVENT)

@@ -1,0 +1,110 @@
+"""``rf.render``: messages in, a prompt out, with no configuration."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+import roleforge_llm as rf
+from roleforge_llm.messages import conversation
+from roleforge_llm.rendering import RoleforgeWarning, render_with
+
+HI = [{"role": "user", "content": "Hi"}]
+
+
+class Theirs(rf.PromptFormat):
+    """A third party's format that gives whatever it is made with."""
+
+    name = "theirs"
+
+    def __init__(self, outcome: object) -> None:
+        self.outcome = outcome
+
+    def render(self, conversation: rf.Conversation, variables: Mapping[str, object] | None = None) -> str:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome  # type: ignore[return-value]  # a third party may be wrong
+
+
+def test_the_default_format_is_chatml() -> None:
+    prompt = rf.render(HI)
+    assert prompt.text == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert prompt.stop == ("<|im_end|>", "<|im_start|>")
+    assert (prompt.format, prompt.warnings) == ("chatml", ())
+
+
+def test_messages_and_dicts_are_alike() -> None:
+    assert rf.render([rf.Message("user", "Hi")], "alpaca") == rf.render(HI, "alpaca")
+
+
+def test_a_prefill_and_a_trailing_assistant_message_are_alike() -> None:
+    assert rf.render(HI, "vicuna", "Well") == rf.render([*HI, {"role": "assistant", "content": "Well"}], "vicuna")
+
+
+def test_a_path_is_a_format(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text('{% set stop_sequence = ["#"] %}\n{{ user_message }}{{ mood }}', encoding="utf-8")
+    assert rf.render(HI, str(path), variables={"mood": "!"}) == rf.Prompt("Hi!", ("#",), "mine")
+
+
+def test_an_unknown_format_warns_at_the_callers_line_and_falls_back() -> None:
+    with pytest.warns(RoleforgeWarning, match=r"'chatml5'.*did you mean 'chatml'") as caught:
+        prompt = rf.render(HI, "chatml5")
+    assert caught[0].filename == __file__
+    assert (prompt.format, len(prompt.warnings)) == ("chatml", 1)
+    assert prompt.text == rf.render(HI).text
+
+
+def test_a_known_format_does_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rf.render(HI, "llama2")
+
+
+def test_the_host_given_is_the_one_asked(tmp_path: Path) -> None:
+    class Offered:
+        overridden: Sequence[str] = ()
+
+        def format_names(self) -> list[str]:
+            return ["theirs"]
+
+        def format(self, name: str) -> rf.PromptFormat | None:
+            return Theirs("done") if name == "theirs" else None
+
+    assert rf.render(HI, "theirs", host=Offered()).text == "done"
+
+
+def test_a_path_object_is_no_name() -> None:
+    with pytest.raises(rf.FormatNotFound):
+        rf.render(HI, str(Path("absent") / "mine.jinja"))
+
+
+@pytest.mark.parametrize(
+    ("messages", "complaint"),
+    [
+        ([], "empty"),
+        ([{"role": "robot", "content": "x"}], r"messages\[0\].*robot"),
+        ([*HI, {"role": "user", "content": "a\0b"}], r"messages\[1\].*NUL"),
+        ([*HI, {"role": "user", "content": "\ud800"}], r"messages\[1\].*surrogate"),
+        ([*HI, {"role": "tool", "content": "x"}], r"messages\[1\].*tool"),
+    ],
+)
+def test_a_message_that_cannot_be_rendered_is_an_error_that_names_it(
+    messages: list[dict[str, object]], complaint: str
+) -> None:
+    with pytest.raises(rf.MessageError, match=complaint):
+        rf.render(messages)
+
+
+@pytest.mark.parametrize("outcome", [KeyError("x"), RecursionError("deep"), None, 42])
+def test_whatever_a_third_partys_format_does_wrong_is_an_error_of_ours_that_names_it(outcome: object) -> None:
+    with pytest.raises(rf.FormatError, match="'theirs'"):
+        render_with(Theirs(outcome), conversation(HI))
+
+
+def test_an_error_of_ours_passes_unchanged() -> None:
+    error = rf.MessageError("no", 3)
+    with pytest.raises(rf.MessageError) as caught:
+        render_with(Theirs(error), conversation(HI))
+    assert caught.value is error
