@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import threading
@@ -276,6 +275,8 @@ def _bound(impl: pluggy.HookImpl) -> Callable[..., object]:
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
     return f"no plugin offers the {kind} {name!r}; {hint}"

@@ -9,9 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple
 
 from roleforge_llm.hookspecs import PROJECT
 from roleforge_llm.host.isolation import PluginFault, described
@@ -22,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "given_plugin", "installed_plugins"]
 
+_GROUP = re.compile(rf"^\s*\[\s*{PROJECT}\s*\]", re.MULTILINE)
 _LONGEST_SOURCE = 1_000_000
 
 
-@attrs.frozen
-class Candidate:
+class Candidate(NamedTuple):
     """A plugin that may be loaded. *sources* gives its templates' names and the texts of its Python files."""
 
     record: PluginRecord
@@ -51,14 +49,10 @@ class Candidate:
 
 @functools.cache
 def installed_plugins() -> tuple[Candidate, ...]:
-    """Every plugin that is installed, the host's own first. Scanned once per process: it reads every distribution."""
-    from importlib.metadata import entry_points
-
-    try:
-        found = [_candidate(point) for point in entry_points(group=PROJECT)]
-    except Exception:  # noqa: BLE001  # any distribution's entry points that cannot be read, a plugin's or not
-        found = list(_one_by_one())
-    return tuple(sorted(found, key=lambda item: (not item.record.is_own, item.record.name, item.record.distribution)))
+    """Every plugin that is installed, the host's own first. Scanned once per process: it asks every distribution."""
+    return tuple(
+        sorted(_found(), key=lambda item: (not item.record.is_own, item.record.name, item.record.distribution))
+    )
 
 
 def given_plugin(plugin: object) -> Candidate:
@@ -68,20 +62,21 @@ def given_plugin(plugin: object) -> Candidate:
     return Candidate(PluginRecord(name), lambda: plugin, lambda: [("", inspect.getsource(code))])
 
 
-def _one_by_one() -> Iterator[Candidate]:
-    """As importlib.metadata finds them, but one unreadable distribution does not hide the others."""
+def _found() -> Iterator[Candidate]:
+    """As ``importlib.metadata.entry_points`` finds them, but no distribution's unreadable file hides another's plugins."""
     from importlib.metadata import distributions
 
     names: set[str] = set()
     for distribution in distributions():
+        if not _GROUP.search(distribution.read_text("entry_points.txt") or ""):
+            continue
         if (name := _name(distribution)) in names:
             continue  # the first on the path wins, as for imports
         names.add(name)
         try:
             yield from map(_candidate, distribution.entry_points.select(group=PROJECT))
-        except Exception as error:  # noqa: BLE001  # as above
-            if f"[{PROJECT}]" in (distribution.read_text("entry_points.txt") or ""):
-                yield _unreadable(distribution, f"its entry points cannot be read: {described(error)}")
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a plugin's files
+            yield _unreadable(distribution, f"its entry points cannot be read: {described(error)}")
 
 
 def _candidate(point: EntryPoint) -> Candidate:

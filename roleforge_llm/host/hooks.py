@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 
@@ -77,6 +76,8 @@ def _faults_of_arguments(hook: str, signature: inspect.Signature) -> Iterator[st
 
 def _nearest(name: str) -> str | None:
     """The hook that *name* is or was meant to be. The prefix that all share would make anything look near."""
+    import difflib
+
     endings = [hook.removeprefix(_PREFIX) for hook in _HOOKS]
     near = difflib.get_close_matches(name.removeprefix(_PREFIX), endings, n=1)
     return f"{_PREFIX}{near[0]}" if near else None

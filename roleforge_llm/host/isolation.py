@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,8 +13,6 @@ from roleforge_llm.host.records import Status
 __all__ = ["PluginFault", "described", "isolated", "logged"]
 
 _LONGEST_TEXT = 500
-
-log = logging.getLogger("roleforge_llm")
 
 
 class PluginFault(Exception):  # noqa: N818  # recorded, never seen by a caller
@@ -50,6 +47,9 @@ def logged(plugin: str, hook: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:  # whatever a plugin does
+        import logging
+
+        log = logging.getLogger("roleforge_llm")
         details = error if log.isEnabledFor(logging.DEBUG) else None
         log.error("plugin %s failed in %s: %s", plugin, hook, described(error), exc_info=details)  # noqa: TRY400  # as above
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from roleforge_llm.host.records import PluginRecord
 
@@ -21,8 +20,7 @@ class OfferKind(enum.Enum):
     COMMAND = "command"
 
 
-@attrs.frozen
-class Offer:
+class Offer(NamedTuple):
     """Something that a plugin (known to the host as *plugin*) offers under a name."""
 
     item: object
