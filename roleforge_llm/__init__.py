@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from roleforge_llm.backends import Request as Request
     from roleforge_llm.backends import Segment as Segment
     from roleforge_llm.backends import Usage as Usage
+    from roleforge_llm.backends import estimate_tokens as estimate_tokens
     from roleforge_llm.client import AsyncClient as AsyncClient
     from roleforge_llm.client import AsyncCompletionStream as AsyncCompletionStream
     from roleforge_llm.client import Client as Client
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "attempts": "Attempt Event Failure Health",
-    "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment Usage",
+    "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment Usage estimate_tokens",
     "client": "AsyncClient AsyncCompletionStream Client CompletionStream Explanation",
     "config": "Config find_config load_config",
     "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning ServerError StreamBroken TemplateError Timeout TooLarge",
@@ -98,12 +99,14 @@ _MODULES = {name: module for module, names in _HOME.items() for name in names.sp
 __all__ = sorted(["__version__", *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> object:
-    if (module := _MODULES.get(name)) is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # with it, type checkers would take any name
+
+    def __getattr__(name: str) -> object:
+        if (module := _MODULES.get(name)) is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{module}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

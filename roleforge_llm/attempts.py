@@ -76,7 +76,14 @@ class Health:
 
 
 EventKind = Literal[
-    "attempt-started", "attempt-failed", "retry-scheduled", "fell-back", "stream-interrupted", "finished", "gave-up"
+    "context-trimmed",
+    "attempt-started",
+    "attempt-failed",
+    "retry-scheduled",
+    "fell-back",
+    "stream-interrupted",
+    "finished",
+    "gave-up",
 ]
 
 

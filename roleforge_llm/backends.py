@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -22,7 +23,11 @@ __all__ = [
     "Request",
     "Segment",
     "Usage",
+    "estimate_tokens",
 ]
+
+
+_WORDLIKE = re.compile(r"[A-Za-z ]")
 
 
 @attrs.frozen
@@ -163,9 +168,32 @@ class Backend(Protocol):
         return {}
 
     def count_tokens(self, request: Request) -> int:
-        """How many tokens the prompt of *request* has. By default a conservative estimate (one per three bytes)."""
-        text = request.prompt if request.prompt is not None else "".join(m.text for m in request.messages)
-        return math.ceil(len(text.encode()) / 3)
+        """How many tokens the prompt of *request* has; by default :func:`estimate_tokens`.
+
+        May ask the server. A backend whose count is exact says so in :attr:`Capabilities.counts_tokens`.
+        """
+        if request.prompt is not None:
+            return estimate_tokens(request.prompt)
+        return sum(estimate_tokens(message.text) + MESSAGE_OVERHEAD for message in request.messages)
+
+    async def acount_tokens(self, request: Request) -> int:
+        """:meth:`count_tokens` for asyncio."""
+        import asyncio
+
+        return await asyncio.to_thread(self.count_tokens, request)
+
+    def context_window(self, profile: Profile) -> int | None:
+        """How many tokens prompt and reply can have together on the profile's server, None where it does not say.
+
+        Asked only where :attr:`Capabilities.knows_context_window` is set and the profile sets no limit itself.
+        """
+        return None
+
+    async def acontext_window(self, profile: Profile) -> int | None:
+        """:meth:`context_window` for asyncio."""
+        import asyncio
+
+        return await asyncio.to_thread(self.context_window, profile)
 
     def close(self) -> None:
         """Close connections. The backend can be used again afterwards."""
@@ -183,7 +211,8 @@ class Capabilities:
     *endpoints* it speaks; *adds_bos*: the server puts BOS before a prompt; *continues_prefill*: a chat
     endpoint goes on with a trailing assistant message; *max_stop*: how many stop sequences it takes;
     *ends_without_finish*: complete streams may end without finish reason and end marker; *counts_tokens*:
-    ``count_tokens`` is exact; *requires_base_url*: a profile must name a server.
+    ``count_tokens`` is exact; *knows_context_window*: ``context_window`` answers; *requires_base_url*: a profile
+    must name a server.
     """
 
     endpoints: frozenset[str] = frozenset({"chat", "completions"})
@@ -192,6 +221,7 @@ class Capabilities:
     max_stop: int | None = None
     ends_without_finish: bool = False
     counts_tokens: bool = False
+    knows_context_window: bool = False
     requires_base_url: bool = False
 
 
@@ -202,6 +232,20 @@ class DiscoveredServer:
     name: str
     description: str
     settings: Mapping[str, object]
+
+
+MESSAGE_OVERHEAD = 8
+"""Tokens that a server's chat template adds around a message, at most, in the estimate for chat endpoints."""
+
+
+def estimate_tokens(text: str) -> int:
+    """A conservative estimate of the tokens of *text*, for servers whose tokenizer cannot be asked.
+
+    Three letters or blanks make a token, any other character is one by itself. English comes out a third too
+    high with current tokenizers; digits, code and other scripts are near the worst of them.
+    """
+    wordlike = len(_WORDLIKE.findall(text))
+    return math.ceil(wordlike / 3) + len(text) - wordlike
 
 
 BackendFactory: TypeAlias = Callable[[], Backend]

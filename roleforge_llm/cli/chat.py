@@ -9,7 +9,7 @@ import attrs
 import click
 
 from roleforge_llm.cli.conversations import conversation_from, messages_option, system_option
-from roleforge_llm.cli.options import Settings, every_command, json_option
+from roleforge_llm.cli.options import Settings, every_command, json_option, tell_failures
 from roleforge_llm.cli.output import print_json, say
 from roleforge_llm.errors import AllProfilesFailed, BackendError, RoleforgeError
 
@@ -44,6 +44,7 @@ def chat(  # noqa: PLR0917  # one parameter for each option
 
     In a conversation, Ctrl-C stops a reply, and Ctrl-D ends the conversation.
     """
+    tell_failures()
     with settings.client() as client:
         asked = _Asked(client, profile, stream=not no_stream and not as_json)
         if text is None and messages is None:

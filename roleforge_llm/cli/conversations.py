@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -24,8 +25,8 @@ def read_messages(source: str) -> list[dict[str, object]]:
     """The messages in the file *source*, "-" being stdin. Raises :class:`MessageError` with line and column."""
     name = "stdin" if source == "-" else source
     try:
-        text = click.get_text_stream("stdin").read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        data = json.loads(text)
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        data = json.loads(content.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise MessageError(f"{name} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError as error:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roleforge_llm.config import Config
     from roleforge_llm.host import PluginHost
 
-__all__ = ["Settings", "every_command", "json_option"]
+__all__ = ["Settings", "every_command", "json_option", "tell_failures"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -79,6 +79,13 @@ def _remember(context: click.Context, parameter: click.Parameter, value: object)
     if value and parameter.name == "debug":
         settings.debug = True
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+
+
+def tell_failures() -> None:
+    """Show each failed attempt on stderr as it happens; stamina's own record of the same waits only with --debug."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.getLogger("stamina").setLevel(logging.ERROR)
 
 
 _config = click.option(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from types import TracebackType
 from typing import Self, TypeVar
 
-from roleforge_llm.backends import Chunk, Completion
+from roleforge_llm.backends import Backend, Chunk, Completion, Request
 from roleforge_llm.client.call import Call
 from roleforge_llm.client.core import Core, read_config
 from roleforge_llm.client.explanation import Explanation
@@ -73,8 +73,7 @@ class AsyncClient:
             call.abandon()
 
     async def _attempt(self, call: Call) -> Completion:
-        request = call.start()
-        backend = self._core.backend(request.profile.backend)
+        backend, request = await _started(self._core, call)
         return call.accept(await backend.acomplete(request))
 
     def stream(
@@ -140,8 +139,8 @@ class AsyncCompletionStream:
     async def _read(self) -> str:
         """The next piece, from a new attempt if none is running; empty where nothing can be handed out yet."""
         if self._chunks is None:
-            request = self._call.start()
-            self._chunks = aiter(self._core.backend(request.profile.backend).astream(request))
+            backend, request = await _started(self._core, self._call)
+            self._chunks = aiter(backend.astream(request))
         try:
             chunk = await anext(self._chunks, None)
         except BaseException:
@@ -171,6 +170,18 @@ class AsyncCompletionStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def _started(core: Core, call: Call) -> tuple[Backend, Request]:
+    """Begin an attempt of *call*: its backend answers what the call asks, and gets the request."""
+    backend = core.backend(call.target.profile.backend)
+    steps = call.starting()
+    try:
+        question = next(steps)
+        while True:
+            question = steps.send(await question.aask(backend))
+    except StopIteration as end:
+        return backend, end.value
 
 
 async def _settled(call: Call, step: Callable[[], Awaitable[T]]) -> T:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NoReturn
 
 import attrs
 
 from roleforge_llm.attempts import Attempt, Event, EventKind, Failure
 from roleforge_llm.backends import Chunk, Completion, Request
+from roleforge_llm.client.fitting import Fitted, Question, fit
 from roleforge_llm.client.healthbook import HealthBook
 from roleforge_llm.client.reply import Reply
 from roleforge_llm.client.requests import Options, build_request
@@ -23,7 +24,7 @@ from roleforge_llm.client.targets import Target
 from roleforge_llm.errors import AllProfilesFailed, BackendError, InvalidRequest, RoleforgeError
 from roleforge_llm.formats import StopCutter
 from roleforge_llm.host import PluginHost
-from roleforge_llm.messages import Conversation
+from roleforge_llm.messages import Conversation, Message
 from roleforge_llm.policies import Decision, FallBack, GiveUp, Retry
 from roleforge_llm.profiles import Profile
 
@@ -69,7 +70,9 @@ class Call:
         self.completion: Completion | None = None
         if not self._next_target():
             raise AllProfilesFailed((), (), reason=self._all_resting())
-        self._prepared: Request | None = self._request()
+        self._omitted: tuple[int, ...] = ()
+        # Made at once, so that what cannot be sent is told before the call begins.
+        self._checked: Request | None = self._request(conversation.messages)
 
     # ------------------------------------------------------------------ attempts
 
@@ -78,32 +81,45 @@ class Call:
         """The profile that is being tried."""
         return self._targets[self._at]
 
-    def start(self) -> Request:
-        """Begin the next attempt."""
+    def starting(self) -> Generator[Question, int | None, Request]:
+        """Begin the next attempt: asks what only the backend knows, and gives the request to send."""
         self._decided = None
         self._number += 1
-        prepared, self._prepared = self._prepared, None
-        request = attrs.evolve(prepared or self._request(), deadline=self._attempt_deadline())
+        fitted = yield from self._fitted()
+        self._omit(fitted)
+        request = attrs.evolve(fitted.request, deadline=self._attempt_deadline())
         self._begin_reply(request)
         self._attempt_began = self._around.clock()
         self._around.health.started(self.target.profile.name)
         self._emit("attempt-started")
         return request
 
-    def _request(self) -> Request:
-        received, tokens = (self._reply.received, self._reply.tokens) if self._reply.text else ("", 0)
+    def _fitted(self) -> Generator[Question, int | None, Fitted]:
+        whole, self._checked = self._checked, None
         try:
-            return build_request(
-                self.target,
-                self._conversation,
-                self._options,
-                received=received,
-                tokens=tokens,
+            return (
+                yield from fit(
+                    self._conversation.messages,
+                    whole or self._request(self._conversation.messages),
+                    self._request,
+                    ask_window=self.target.capabilities.knows_context_window,
+                )
             )
         except RoleforgeError as error:
-            if not self._attempts:
+            if isinstance(error, BackendError):
                 raise
             raise InvalidRequest(f"cannot be sent to this profile: {error}", kind="unsendable") from error
+
+    def _request(self, messages: Sequence[Message]) -> Request:
+        received, tokens = (self._reply.received, self._reply.tokens) if self._reply.text else ("", 0)
+        left = attrs.evolve(self._conversation, messages=tuple(messages))
+        return build_request(self.target, left, self._options, received=received, tokens=tokens)
+
+    def _omit(self, fitted: Fitted) -> None:
+        """Remember, and tell, which messages were left out."""
+        self._omitted = fitted.omitted
+        if fitted.omitted:
+            self._emit("context-trimmed")
 
     def _begin_reply(self, request: Request) -> None:
         found = self.target.format
@@ -186,8 +202,15 @@ class Call:
             tool_calls=reply.tool_calls,
             attempts=tuple(self._attempts),
             segments=reply.segments,
-            warnings=tuple(dict.fromkeys((*target.warnings, *reply.warnings, *self._odd()))),
+            omitted=self._omitted,
+            warnings=tuple(dict.fromkeys((*target.warnings, *self._left_out(), *reply.warnings, *self._odd()))),
         )
+
+    def _left_out(self) -> Sequence[str]:
+        if not self._omitted:
+            return ()
+        how = "counted" if self.target.capabilities.counts_tokens else "estimated"
+        return (f"{len(self._omitted)} messages were left out to fit the context (tokens {how})",)
 
     def _odd(self) -> Sequence[str]:
         reply = self._reply

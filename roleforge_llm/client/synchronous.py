@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from roleforge_llm.backends import Chunk, Completion
+from roleforge_llm.backends import Backend, Chunk, Completion, Request
 from roleforge_llm.client.call import Call
 from roleforge_llm.client.core import Core, read_config
 from roleforge_llm.client.explanation import Explanation
@@ -82,8 +82,7 @@ class Client:
             call.abandon()
 
     def _attempt(self, call: Call) -> Completion:
-        request = call.start()
-        backend = self._core.backend(request.profile.backend)
+        backend, request = _started(self._core, call)
         return call.accept(backend.complete(request))
 
     def stream(
@@ -155,8 +154,8 @@ class CompletionStream:
     def _read(self) -> str:
         """The next piece, from a new attempt if none is running; empty where nothing can be handed out yet."""
         if self._chunks is None:
-            request = self._call.start()
-            self._chunks = iter(self._core.backend(request.profile.backend).stream(request))
+            backend, request = _started(self._core, self._call)
+            self._chunks = iter(backend.stream(request))
         try:
             chunk = next(self._chunks, None)
         except BaseException:
@@ -186,6 +185,18 @@ class CompletionStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _started(core: Core, call: Call) -> tuple[Backend, Request]:
+    """Begin an attempt of *call*: its backend answers what the call asks, and gets the request."""
+    backend = core.backend(call.target.profile.backend)
+    steps = call.starting()
+    try:
+        question = next(steps)
+        while True:
+            question = steps.send(question.ask(backend))
+    except StopIteration as end:
+        return backend, end.value
 
 
 def _settled(call: Call, step: Callable[[], T]) -> T:

@@ -63,7 +63,7 @@ def given_plugin(plugin: object) -> Candidate:
 
 
 def _found() -> Iterator[Candidate]:
-    """As ``importlib.metadata.entry_points`` finds them, but no distribution's unreadable file hides another's plugins."""
+    """As ``importlib.metadata`` finds them, but no distribution's unreadable file hides the plugins of others."""
     from importlib.metadata import distributions
 
     names: set[str] = set()

@@ -10,12 +10,36 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from roleforge_llm.testing.faultserver import FaultServer as FaultServer
+    from roleforge_llm.testing.faultserver import Session as Session
     from roleforge_llm.testing.scripted import ScriptedBackend as ScriptedBackend
+    from roleforge_llm.testing.scripted import Step as Step
     from roleforge_llm.testing.waiting import no_waiting as no_waiting
+    from roleforge_llm.testing.wire import Cut as Cut
+    from roleforge_llm.testing.wire import Pause as Pause
+    from roleforge_llm.testing.wire import Received as Received
+    from roleforge_llm.testing.wire import Reply as Reply
+    from roleforge_llm.testing.wire import Stream as Stream
 
-__all__ = ["FaultServer", "ScriptedBackend", "no_waiting"]
+__all__ = [
+    "Cut",
+    "FaultServer",
+    "Pause",
+    "Received",
+    "Reply",
+    "ScriptedBackend",
+    "Session",
+    "Step",
+    "Stream",
+    "no_waiting",
+]
 
-_MODULES = {"FaultServer": "faultserver", "ScriptedBackend": "scripted", "no_waiting": "waiting"}
+_HOME = {
+    "faultserver": "FaultServer Session",
+    "scripted": "ScriptedBackend Step",
+    "waiting": "no_waiting",
+    "wire": "Cut Pause Received Reply Stream",
+}
+_MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

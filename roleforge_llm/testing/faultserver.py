@@ -7,7 +7,7 @@
         assert server.count == 3
 
 The script is played request by request, its last entry again and again. An entry is a name of
-:data:`FaultServer.faults`, a :class:`Reply`, a :class:`Stream`, or a function from the request to steps.
+:data:`FaultServer.faults`, a :class:`Reply`, a :class:`Stream`, or a function from the request to actions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import ClassVar, Self, TypeAlias
 
 from roleforge_llm.testing.faults import FAULTS
-from roleforge_llm.testing.wire import Answer, Cut, Pause, Received, Reply, Step, Stream
+from roleforge_llm.testing.wire import Action, Answer, Cut, Pause, Received, Reply, Stream
 
 __all__ = ["Cut", "Entry", "FaultServer", "Pause", "Received", "Reply", "Session", "Stream"]
 
@@ -48,8 +48,8 @@ class Session:
         """How many requests came in."""
         return len(self.requests)
 
-    def answer(self, request: Received) -> Iterable[Step]:
-        """Note *request* and give the steps of its answer."""
+    def answer(self, request: Received) -> Iterable[Action]:
+        """Note *request* and give the actions of its answer."""
         self.requests.append(request)
         entry = self._script[min(self.count, len(self._script)) - 1]
         return (FAULTS[entry] if isinstance(entry, str) else entry)(request)
@@ -67,7 +67,8 @@ class FaultServer:
     def __init__(self, script: Sequence[Entry] | Entry = "ok") -> None:
         self._sessions: list[Session] = []
         self._first_script = script
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._accepted = 0
         self._sockets: dict[str, socket.socket] = {}
 
     def __enter__(self) -> Self:
@@ -103,8 +104,13 @@ class FaultServer:
 
     @property
     def connections(self) -> int:
+        """How many connections were accepted in all, on every port."""
+        return self._accepted
+
+    @property
+    def open_connections(self) -> int:
         """How many connections are open now."""
-        return len(self._connections)
+        return len(self._open)
 
     @property
     def leaked(self) -> list[Received]:
@@ -174,7 +180,8 @@ class FaultServer:
         await self._stopped.wait()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        self._accepted += 1
+        self._open.add(writer)
         try:
             going = True
             while going and (request := await _read(reader)) is not None:
@@ -182,10 +189,10 @@ class FaultServer:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client is gone, or the server ends: asyncio would log the latter as a fault
         finally:
-            self._connections.discard(writer)
+            self._open.discard(writer)
             writer.close()
 
-    def _answer(self, request: Received, writer: asyncio.StreamWriter) -> Iterable[Step]:
+    def _answer(self, request: Received, writer: asyncio.StreamWriter) -> Iterable[Action]:
         if writer.get_extra_info("sockname")[1] == self._port("other"):
             return self._elsewhere.answer(request)
         _, _, number, *_ = [*request.path.split("/", 3), ""]
@@ -225,27 +232,27 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-async def _play(steps: Iterable[Step], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Play *steps*; says whether the connection can take another request."""
-    for step in _cut_short(steps):
-        if isinstance(step, bytes):
-            writer.write(step)
+async def _play(actions: Iterable[Action], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Play *actions*; says whether the connection can take another request."""
+    for action in _cut_short(actions):
+        if isinstance(action, bytes):
+            writer.write(action)
             await writer.drain()
-        elif isinstance(step, Pause):
-            if await _gone(reader, step.seconds):
+        elif isinstance(action, Pause):
+            if await _gone(reader, action.seconds):
                 return False
         else:
-            if step is Cut.RESET:
+            if action is Cut.RESET:
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOTHING)
                 writer.transport.abort()
             return False
     return True
 
 
-def _cut_short(steps: Iterable[Step]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        if isinstance(step, Cut):
+def _cut_short(actions: Iterable[Action]) -> Iterator[Action]:
+    for action in actions:
+        yield action
+        if isinstance(action, Cut):
             return
 
 

@@ -1,4 +1,4 @@
-"""What a fault server plays: answers as steps on the wire."""
+"""What a fault server plays: answers as actions on the wire."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Answer", "Cut", "Pause", "Received", "Reply", "Step", "Stream", "chunked", "event", "head"]
+__all__ = ["Action", "Answer", "Cut", "Pause", "Received", "Reply", "Stream", "chunked", "event", "head"]
 
 
 class Cut(enum.Enum):
@@ -26,7 +26,8 @@ class Pause:
     seconds: float
 
 
-Step: TypeAlias = bytes | Pause | Cut
+Action: TypeAlias = bytes | Pause | Cut
+"""One thing that a server does on a connection."""
 
 
 @attrs.frozen
@@ -58,8 +59,8 @@ class Reply:
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
-    def __call__(self, request: Received) -> Iterator[Step]:  # noqa: ARG002 - the same for every request
-        """The steps of this answer."""
+    def __call__(self, request: Received) -> Iterator[Action]:  # noqa: ARG002 - the same for every request
+        """The actions of this answer."""
         body = self.body if self.json is None else json.dumps(self.json).encode()
         headers = {"content-type": "application/json", "content-length": str(len(body)), **self.headers}
         yield head(self.status, headers) + body
@@ -69,17 +70,17 @@ class Reply:
 class Stream:
     """An answer in events: each a JSON value, or bytes that are sent as they are.
 
-    *delay* is the pause between events in seconds, *then* what follows after the last: steps such as
+    *delay* is the pause between events in seconds, *then* what follows after the last: actions such as
     ``Cut.RESET`` or ``Pause(60)``; nothing means a proper end.
     """
 
     events: Iterable[object]
     delay: float = 0.0
-    then: tuple[Step, ...] = ()
+    then: tuple[Action, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
-    def __call__(self, request: Received) -> Iterator[Step]:  # noqa: ARG002 - the same for every request
-        """The steps of this answer."""
+    def __call__(self, request: Received) -> Iterator[Action]:  # noqa: ARG002 - the same for every request
+        """The actions of this answer."""
         yield head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked", **self.headers})
         for item in self.events:
             yield chunked(item if isinstance(item, bytes) else event(item))
@@ -88,8 +89,8 @@ class Stream:
         yield from self.then or (b"0\r\n\r\n",)
 
 
-Answer: TypeAlias = Callable[[Received], Iterable[Step]]
-"""Makes the steps of an answer for a request; :class:`Reply` and :class:`Stream` are two."""
+Answer: TypeAlias = Callable[[Received], Iterable[Action]]
+"""Makes the actions of an answer for a request; :class:`Reply` and :class:`Stream` are two."""
 
 
 def head(status: int, headers: Mapping[str, str | None]) -> bytes:

@@ -29,6 +29,12 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
+def _query_values(url: str) -> Iterator[str]:
+    query = urlsplit(url).query
+    yield from (value for _, value in parse_qsl(query))
+    yield from (field.partition("=")[2] for field in query.split("&"))
+
+
 class Call:
     """One request on the wire.
 
@@ -44,7 +50,7 @@ class Call:
         self.url = url
         self.origin = origin_of(url)
         self.clock = Clock(timeouts, deadline)
-        self.mask = Mask((*secrets, *(value for _, value in parse_qsl(urlsplit(url).query))))
+        self.mask = Mask((*secrets, *_query_values(url)))
         self.request_id: str | None = None
         self.phase: Phase = "connecting"
         self.opened = False

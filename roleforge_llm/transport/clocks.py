@@ -19,14 +19,17 @@ _WORDS = {
     "total": "no complete reply before the deadline of the call",
 }
 
+_MOMENT = 0.05
+
 
 class Clock:
     """Which limit ends next.
 
     *timeouts* are a profile's, *deadline* is a time of *now* (or None). The attempt's own limit runs from
     the clock's creation and, with the deadline, holds throughout; one of connect, first token and idle runs
-    beside it. Whoever waits asks :meth:`remaining` before every wait, so that a server that drips bytes
-    gains nothing by it.
+    beside it. A deadline that is the attempt's own limit, reckoned a moment earlier by the client, is called
+    that and not the deadline of the call. Whoever waits asks :meth:`remaining` before every wait, so that a
+    server that drips bytes gains nothing by it.
     """
 
     __slots__ = ("_end", "_end_kind", "_expires", "_kind", "_now", "_started", "_timeouts")
@@ -40,7 +43,8 @@ class Clock:
         self._end = math.inf if timeouts.attempt is None else self._started + timeouts.attempt
         self._end_kind = "attempt"
         if deadline is not None and deadline < self._end:
-            self._end, self._end_kind = deadline, "total"
+            self._end_kind = "total" if deadline < self._end - _MOMENT else "attempt"
+            self._end = deadline
         self._expires, self._kind = self._end, self._end_kind
 
     def connecting(self) -> None:

@@ -23,7 +23,7 @@ class EventSplitter:
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         self._limit = limit
-        self._rest = b""
+        self._rest = bytearray()
         self._begun = False
         self._name = b""
         self._data: list[bytes] = []
@@ -31,16 +31,19 @@ class EventSplitter:
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The events that *data* completes."""
-        data = self._rest + data
+        if self._begun and b"\n" not in data and b"\r" not in data and not self._rest.endswith(b"\r"):
+            # Nothing ends here: a long line in tiny pieces must not be copied for each of them.
+            self._keep(data)
+            return
+        data, self._rest = bytes(self._rest + data), bytearray()
         if not self._begun:
             if _BOM.startswith(data):
-                self._rest = data
+                self._rest += data
                 return
             self._begun, data = True, data.removeprefix(_BOM)
         if b"\r" in data:
             data = _with_newlines(data)
-        lines = data.split(b"\n")
-        self._rest = lines.pop()
+        *lines, rest = data.split(b"\n")
         for line in lines:
             if line:
                 self._take(line)
@@ -48,15 +51,19 @@ class EventSplitter:
                 yield self._event()
             else:
                 self._name = b""
-        self._check(len(self._rest))
+        self._keep(rest)
 
     def end(self) -> Iterator[tuple[bytes, bytes]]:
         """The event that the end of the stream completes, if any: many servers leave out the last empty line."""
-        rest, self._rest = self._rest.rstrip(b"\r"), b""
+        rest, self._rest = bytes(self._rest).rstrip(b"\r"), bytearray()
         if rest:
             self._take(rest)
         if self._data:
             yield self._event()
+
+    def _keep(self, rest: bytes) -> None:
+        self._rest += rest
+        self._check(len(self._rest))
 
     def _take(self, line: bytes) -> None:
         self._check(len(line))

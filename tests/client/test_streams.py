@@ -43,6 +43,12 @@ def test_bad_input_is_told_before_the_stream_begins(make):
         make(a=("Hi",)).client.stream([{"role": "wizard", "content": "x"}])
 
 
+def test_a_prefill_that_no_chat_endpoint_would_continue_is_told_before_the_stream_begins(make):
+    bench = make(a=("Hi",), settings={"a": {"endpoint": "chat"}})
+    with pytest.raises(rf.MessageError, match="chatPrefill = true"):
+        bench.client.stream([*HELLO, {"role": "assistant", "content": "Once"}])
+
+
 def test_before_the_first_character_a_retry_is_free(make):
     bench = make(a=([BROKEN], ["Hi."]))
     pieces, completion = read(bench.client.stream(HELLO))

@@ -18,7 +18,8 @@ __all__ = ["REPOSITORY", "Block", "Directive", "Page", "all_pages"]
 REPOSITORY = Path(__file__).parents[2]
 
 _FENCE = re.compile(
-    r"^(?P<indent>[ ]*)```(?P<language>\w*)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL
+    r"^(?P<indent>[ ]*)```(?P<language>\w*)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```[ ]*$",
+    re.MULTILINE | re.DOTALL,
 )
 _DIRECTIVE = re.compile(r"^<!-- docs: (?P<words>.*?) -->$", re.MULTILINE)
 _TITLE = re.compile(r'\btitle="([^"]+)"')

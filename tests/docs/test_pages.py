@@ -18,9 +18,7 @@ NOT_RUN: dict[str, int] = {}
 
 def needs_engine(page: Page) -> bool:
     return any(
-        "llamacpp" in item.text or "roleforge-llm demo" in item.text
-        for item in page.items
-        if isinstance(item, Block)
+        "llamacpp" in item.text or "roleforge-llm demo" in item.text for item in page.items if isinstance(item, Block)
     )
 
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from types import MappingProxyType
 
 from roleforge_llm.backends import DiscoveredServer
+from roleforge_llm.errors import BackendError
+from roleforge_llm.profiles import Timeouts
 
 __all__ = ["PORTS", "discover"]
 
-PORTS = {
-    5001: ("koboldcpp", "KoboldCPP"),
-    8080: ("llamacpp", "llama.cpp server"),
-    8000: ("vllm", "vLLM"),
-    11434: ("ollama", "Ollama"),
-    1234: ("lmstudio", "LM Studio"),
-    5000: ("textgen", "text-generation-webui or TabbyAPI"),
-}
+PORTS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        5001: ("koboldcpp", "KoboldCPP"),
+        8080: ("llamacpp", "llama.cpp server"),
+        8000: ("vllm", "vLLM"),
+        11434: ("ollama", "Ollama"),
+        1234: ("lmstudio", "LM Studio"),
+        5000: ("textgen", "text-generation-webui or TabbyAPI"),
+    }
+)
 """The port that each server uses unless told otherwise, with a name for its profile and the server's own."""
 
-_SECONDS = 0.3
-_MAX_LIST = 1024 * 1024
+_LIMITS = Timeouts(connect=0.3, first_token=0.5, idle=0.5, attempt=1.0)
 
 
-def discover(ports: dict[int, tuple[str, str]] = PORTS) -> Iterator[DiscoveredServer]:
+def discover(ports: Mapping[int, tuple[str, str]] = PORTS) -> Iterator[DiscoveredServer]:
     """The OpenAI-compatible servers that answer on *ports* of this machine, asked for their models."""
     for port, (name, product) in ports.items():
         if (models := _models(port)) is None:
@@ -39,13 +41,20 @@ def discover(ports: dict[int, tuple[str, str]] = PORTS) -> Iterator[DiscoveredSe
 
 def _models(port: int) -> list[str] | None:
     try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)) as connection:
-            connection.request("GET", "/v1/models", headers={"Accept": "application/json"})
-            reply = connection.getresponse()
-            listing = json.loads(reply.read(_MAX_LIST)) if reply.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        listing = _listing(f"http://127.0.0.1:{port}/v1/models")
+    except BackendError:
         return None
-    data = listing.get("data") if isinstance(listing, dict) else None
+    data = listing.get("data") if isinstance(listing, Mapping) else None
     if not isinstance(data, list):
         return None
-    return [model["id"] for model in data if isinstance(model, dict) and isinstance(model.get("id"), str)]
+    return [model["id"] for model in data if isinstance(model, Mapping) and isinstance(model.get("id"), str)]
+
+
+def _listing(url: str) -> object:
+    from roleforge_llm.transport import Call, http_client, opened, read_json
+
+    call = Call(url, _LIMITS)
+    with closing(http_client(call.origin)) as client:
+        request = client.build_request("GET", url, headers={"accept-encoding": "identity"})
+        with opened(call, lambda: client.send(request, stream=True)) as body:
+            return read_json(b"".join(body))

@@ -9,9 +9,7 @@ from roleforge_llm.errors import BadReply
 from roleforge_llm.transport import Call, error_of, object_failure, read_json, string_of
 
 __all__ = [
-    "EMPTY",
     "NO_FINISH",
-    "ONLY_REASONING",
     "REPAIRED",
     "check_not_html",
     "content_of",
@@ -22,8 +20,6 @@ __all__ = [
     "usage_of",
 ]
 
-EMPTY = "the reply has no text"
-ONLY_REASONING = "the reply is reasoning alone, without an answer; a higher maxTokens may leave room for one"
 NO_FINISH = "the server did not say why the reply ended"
 REPAIRED = "the reply held characters that cannot be encoded; each was replaced by U+FFFD"
 

@@ -8,9 +8,7 @@ from roleforge_llm.backends import Completion
 from roleforge_llm.errors import BackendError, BadReply, StreamBroken
 from roleforge_llm.transport import Call, repair_surrogates, string_of
 from roleforge_llm_builtin.openai_compatible.fields import (
-    EMPTY,
     NO_FINISH,
-    ONLY_REASONING,
     REPAIRED,
     check_not_html,
     content_of,
@@ -32,9 +30,9 @@ def unread(error: BackendError) -> BackendError:
     return BadReply(error.message, kind="unreadable", status=error.status, request_id=error.request_id)
 
 
-def whole_reply(data: bytes, call: Call, html_kind: str = "html") -> Completion:
+def whole_reply(data: bytes, call: Call) -> Completion:
     """The completion in the body *data*, from either endpoint. Raises :class:`BackendError`."""
-    check_not_html(data, call, html_kind)
+    check_not_html(data, call, "html")
     document = document_of(data, call)
     choice = first_choice(document)
     message = _message(choice) if choice is not None else None
@@ -44,7 +42,6 @@ def whole_reply(data: bytes, call: Call, html_kind: str = "html") -> Completion:
     if content is None and message.get("content") is not None:
         raise BadReply(f"the reply of {call.origin} has a content that is no text", kind="shape")
     text, reasoning = repair_surrogates(content or ""), repair_surrogates(reasoning_of(message))
-    tool_calls = listed(message.get("tool_calls"))
     finish = finish_of(choice)
     repaired = text != (content or "") or reasoning != reasoning_of(message)
     return Completion(
@@ -53,8 +50,8 @@ def whole_reply(data: bytes, call: Call, html_kind: str = "html") -> Completion:
         model=string_of(document, "model"),
         usage=usage_of(document),
         reasoning=reasoning,
-        tool_calls=tool_calls,
-        warnings=tuple(_warnings(text, reasoning, bool(tool_calls), finish, repaired=repaired)),
+        tool_calls=listed(message.get("tool_calls")),
+        warnings=tuple(_warnings(finish, repaired=repaired)),
         raw=document,
     )
 
@@ -67,9 +64,7 @@ def _message(choice: Mapping[str, object]) -> Mapping[str, object] | None:
     return {**choice, "content": choice["text"]} if isinstance(choice.get("text"), str) else None
 
 
-def _warnings(text: str, reasoning: str, calls: bool, finish: str | None, *, repaired: bool) -> Iterator[str]:
-    if not text and not calls:
-        yield ONLY_REASONING if reasoning else EMPTY
+def _warnings(finish: str | None, *, repaired: bool) -> Iterator[str]:
     if finish is None:
         yield NO_FINISH
     if repaired:

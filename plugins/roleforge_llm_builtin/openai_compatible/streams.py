@@ -8,9 +8,7 @@ from roleforge_llm.backends import Chunk, Usage
 from roleforge_llm.errors import BackendError, BadReply, StreamBroken
 from roleforge_llm.transport import Call, EventSplitter, error_of, object_failure, repair_surrogates, string_of
 from roleforge_llm_builtin.openai_compatible.fields import (
-    EMPTY,
     NO_FINISH,
-    ONLY_REASONING,
     REPAIRED,
     check_not_html,
     content_of,
@@ -25,8 +23,10 @@ from roleforge_llm_builtin.openai_compatible.tool_calls import ToolCalls
 
 __all__ = ["StreamReader"]
 
+_BOM = b"\xef\xbb\xbf"
 _AFTER_END = 0.1
 _AFTER_FINISH = 1.0
+"""Seconds that the rest of a complete reply is waited for, so that its connection can be kept."""
 
 
 class StreamReader:
@@ -72,8 +72,6 @@ class StreamReader:
     def end(self) -> Iterator[Chunk]:
         """The chunks that the end of the body completes. Raises what :meth:`failed` makes of an incomplete reply."""
         try:
-            if self._head:
-                yield from self._split(self._head)
             if self._whole is not None:
                 yield from self._whole_reply(b"".join(self._whole))
                 return
@@ -100,20 +98,20 @@ class StreamReader:
         return self._text.seen or bool(self._tools)
 
     def _begin(self, data: bytes) -> bytes:
+        # White space and a byte order mark before the beginning mean nothing in JSON and in events alike.
         head = (self._head or b"") + data
-        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if not start:
+        if _BOM.startswith(head):
             self._head = head
             return b""
+        head = head.removeprefix(_BOM).lstrip()
+        if not head:
+            self._head = b""
+            return b""
         self._head = None
-        check_not_html(head.removeprefix(b"\xef\xbb\xbf"), self._call, "unreadable")
-        if start in b"{[":
+        check_not_html(head, self._call, "unreadable")
+        if head[:1] in b"{[":
             self._whole = []
         return head
-
-    def _split(self, data: bytes) -> Iterator[Chunk]:
-        for name, event in self._splitter.feed(data):
-            yield from self._event(name, event)
 
     def _event(self, name: bytes, data: bytes) -> Iterator[Chunk]:
         if data == b"[DONE]" or data.strip() == b"[DONE]":
@@ -189,15 +187,13 @@ class StreamReader:
         )
 
     def _warnings(self) -> Iterator[str]:
-        if not self._begun:
-            yield ONLY_REASONING if self._reasoning.seen else EMPTY
         if self._finish is None:
             yield NO_FINISH
         if self._text.repaired or self._reasoning.repaired:
             yield REPAIRED
 
     def _whole_reply(self, data: bytes) -> Iterator[Chunk]:
-        reply = whole_reply(data.removeprefix(b"\xef\xbb\xbf"), self._call)
+        reply = whole_reply(data, self._call)
         yield Chunk(
             text=reply.text,
             reasoning=reply.reasoning,
