@@ -78,6 +78,7 @@ class Health:
 EventKind = Literal[
     "context-trimmed",
     "attempt-started",
+    "server-loading",
     "attempt-failed",
     "retry-scheduled",
     "fell-back",

@@ -112,6 +112,19 @@ class Chunk:
     warnings: tuple[str, ...] = ()
     tokens: int = 1
 
+    @classmethod
+    def of(cls, completion: Completion) -> Chunk:
+        """A whole reply as one piece."""
+        return cls(
+            text=completion.text,
+            reasoning=completion.reasoning,
+            finish_reason=completion.finish_reason,
+            usage=completion.usage,
+            model=completion.model,
+            tool_calls=completion.tool_calls,
+            warnings=completion.warnings,
+        )
+
 
 class Backend(Protocol):
     """Sends requests to one kind of server. One object serves all profiles and threads of a client.
@@ -136,16 +149,7 @@ class Backend(Protocol):
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Send *request* and yield its reply as it comes. Closing the iterator must close the connection."""
-        completion = self.complete(request)
-        yield Chunk(
-            text=completion.text,
-            reasoning=completion.reasoning,
-            finish_reason=completion.finish_reason,
-            usage=completion.usage,
-            model=completion.model,
-            tool_calls=completion.tool_calls,
-            warnings=completion.warnings,
-        )
+        yield Chunk.of(self.complete(request))
 
     async def acomplete(self, request: Request) -> Completion:
         """:meth:`complete` for asyncio."""

@@ -74,17 +74,22 @@ class PolicySpec:
 
 @attrs.frozen
 class PlanStep:
-    """The worst case on one profile."""
+    """The worst case on one profile.
+
+    *max_loading_seconds* bounds the time in which a server that says that it is loading its model is asked
+    again; that is part of an attempt, no request of its own in this count.
+    """
 
     profile: str
     policy: str
     max_requests: int
     max_wait_seconds: float
+    max_loading_seconds: float
 
 
 @attrs.frozen
 class Plan:
-    """The provable worst case of a call, before it is made."""
+    """The provable worst case of a call, before it is made: requests, and seconds of waiting between them."""
 
     max_requests: int
     max_wait_seconds: float

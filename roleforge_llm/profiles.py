@@ -195,7 +195,8 @@ class Timeouts:
 
     *first_token* runs from the sent request to the first piece of the reply (local servers process the
     prompt in it), *idle* between two pieces, *attempt* over one request, *total* over the whole call with
-    all waits, retries and fallbacks.
+    all waits, retries and fallbacks. *loading* is how long a server that says that it is still loading its model
+    is asked again and again before that counts as a failed attempt.
     """
 
     connect: Seconds | None = 10
@@ -203,6 +204,7 @@ class Timeouts:
     idle: Seconds | None = 60
     attempt: Seconds | None = 600
     total: Seconds | None = None
+    loading: Seconds = 60
 
 
 def _check_url(_: object, attribute: "attrs.Attribute[Any]", value: str | None) -> None:

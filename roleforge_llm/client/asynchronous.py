@@ -125,7 +125,7 @@ class AsyncCompletionStream:
     @property
     def completion(self) -> Completion:
         """The completion; while the stream runs, what has been received so far."""
-        return self._call.completion or self._call.partial_completion()
+        return self._call.completion or self._call.completed()
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self

@@ -27,4 +27,10 @@ def plan(targets: Sequence[Target]) -> Plan:
 
 def _step(target: Target) -> PlanStep:
     requests, seconds = target.limits
-    return PlanStep(target.profile.name, target.profile.failure_policy, requests, seconds)
+    return PlanStep(
+        profile=target.profile.name,
+        policy=target.profile.failure_policy,
+        max_requests=requests,
+        max_wait_seconds=seconds,
+        max_loading_seconds=target.profile.timeouts.loading,
+    )

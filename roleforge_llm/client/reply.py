@@ -77,6 +77,12 @@ class Reply:
             self.finish_reason = "stop"
         return tail
 
+    def oddities(self) -> tuple[str, ...]:
+        """What is strange about a reply without text."""
+        if self.text or self.tool_calls:
+            return ()
+        return ("the reply is reasoning alone, without an answer",) if self.reasoning else ("the reply is empty",)
+
     def _close_segment(self) -> None:
         text = "".join(self._pieces)
         if text:

@@ -140,7 +140,7 @@ class CompletionStream:
     @property
     def completion(self) -> Completion:
         """The completion; while the stream runs, what has been received so far."""
-        return self._call.completion or self._call.partial_completion()
+        return self._call.completion or self._call.completed()
 
     def __iter__(self) -> Iterator[str]:
         return self

@@ -42,7 +42,7 @@ class ScriptedBackend(Backend):
         """The next step piece by piece."""
         step = self._next(request)
         if isinstance(step, Completion):
-            yield Chunk(step.text, step.reasoning, step.finish_reason, step.usage, step.model, step.tool_calls)
+            yield Chunk.of(step)
             return
         for text in _texts(step):
             yield Chunk(text)

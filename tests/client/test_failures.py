@@ -228,6 +228,36 @@ def test_requests_carry_the_nearer_of_attempt_limit_and_deadline(make):
     assert [request.deadline for request in bench.backends["a"].requests] == [1005.0, 1030.0]
 
 
+class TestLoading:
+    """A server that is loading its model is waited for on a budget of its own."""
+
+    LOADING = rf.ServerError("loading the model", kind="loading", status=503)
+
+    def test_it_uses_up_no_retry(self, make):
+        bench = make(a=(*[self.LOADING] * 9, "Hi."), settings={"a": {"retryConfig": {"maxRetries": 0}}})
+        completion = bench.client.complete(HELLO)
+        assert [str(attempt) for attempt in completion.attempts] == ["a, attempt 1: ok"]
+        assert bench.kinds() == [*["attempt-started", "server-loading"] * 9, "attempt-started", "finished"]
+
+    def test_beyond_the_budget_it_is_a_failure_like_others(self, make):
+        bench = make(a=(self.LOADING,), b=("Hi.",), settings={"a": {"timeouts": {"loading": 10}, "retryConfig": {"maxRetries": 1}}})
+        completion = bench.client.complete(HELLO)
+        assert completion.profile == "b"
+        assert [(a.profile, a.number) for a in completion.attempts] == [("a", 1), ("a", 2), ("b", 1)]
+        assert sum(event.wait for event in bench.events if event.kind == "server-loading") <= 10
+
+    def test_without_a_budget_it_is_retried_as_any_503(self, make):
+        bench = make(a=(self.LOADING,), settings={"a": {"timeouts": {"loading": 0}}})
+        with pytest.raises(rf.AllProfilesFailed):
+            bench.client.complete(HELLO)
+        assert bench.counts() == {"a": 4}
+
+    def test_it_never_waits_past_the_deadline(self, make):
+        bench = make(a=(self.LOADING,), b=("Hi.",))
+        assert bench.client.complete(HELLO, timeout=0.2).profile == "b"
+        assert bench.counts() == {"a": 1, "b": 1}
+
+
 class TestPolicies:
     """Whatever a policy decides, the host holds it to what it declared."""
 

@@ -23,7 +23,7 @@ def window(tokens, **more):
     return {"a": {"sampler": {"maxContextTokens": tokens, "maxTokens": 10}, **more}}
 
 
-def by_character(bench, exact=True):
+def by_character(bench):
     """Count one token for each character, as a server's own tokenizer might."""
     bench.backends["a"].count_tokens = lambda request: len(request.prompt)
     return bench
@@ -97,8 +97,8 @@ def test_the_estimate_is_conservative_and_said_to_be_one(make):
     assert rf.estimate_tokens("The quick brown fox jumps over the lazy dog.") == 16
     assert rf.estimate_tokens("12345") == 5
     assert rf.estimate_tokens("日本語") == 3
-    bench = make(a=("Hi",), settings=window(150))
-    assert bench.client.complete(LONG).warnings == ("2 messages were left out to fit the context (tokens estimated)",)
+    (warning,) = make(a=("Hi",), settings=window(150)).client.complete(LONG).warnings
+    assert warning.endswith("(tokens estimated)")
 
 
 def test_async_calls_fit_alike(make):

@@ -177,7 +177,7 @@ class PageRun:
         code = compile("\n" * line + text, str(self.page.path), "exec", dont_inherit=True)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), no_waiting(), warnings.catch_warnings():
-            warnings.simplefilter("default", rf.RoleforgeWarning)
+            warnings.simplefilter("ignore", rf.RoleforgeWarning)
             exec(code, self._namespace)
         self._printed = self._servers.shown(printed.getvalue())
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import attrs
 import click
@@ -10,6 +11,7 @@ import pytest
 
 import roleforge_llm as rf
 from roleforge_llm import hookspecs, testing
+from roleforge_llm.attempts import EventKind
 from roleforge_llm.cli import cli
 from roleforge_llm.config.finding import VARIABLE
 from roleforge_llm.host import DISABLE_VARIABLE
@@ -78,6 +80,11 @@ def test_every_command_of_the_host_is_in_the_reference_with_its_options() -> Non
         assert f"`{path}`" in REFERENCE
         options = [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
         assert [name for name in options if f"`{name}" not in REFERENCE] == []
+
+
+@pytest.mark.parametrize("kind", get_args(EventKind))
+def test_every_kind_of_event_is_in_the_reference(kind: str) -> None:
+    assert re.search(rf"[ \n]{kind}[,.]", REFERENCE)
 
 
 def test_every_variable_that_the_host_reads_is_in_the_reference() -> None:

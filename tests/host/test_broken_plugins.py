@@ -142,8 +142,7 @@ BROKEN = {
     "no-specifier": ('ROLEFORGE_LLM_API = "two"\nX = "of-no-specifier"', "failed", r"'two' is no version specifier"),
     "builtin-name": (formats("[Mine()]", "chatml"), "conflict", r"format chatml is built in; .*override"),
     "builtin-command": (
-        "import click\nfrom roleforge_llm import hookimpl\n@hookimpl\ndef roleforge_commands():\n"
-        '    return [click.Command("chat")]',
+        "import click\n" + hook("def roleforge_commands():", 'return [click.Command("chat")]'),
         "conflict",
         r"command chat is built in",
     ),

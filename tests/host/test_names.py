@@ -4,8 +4,8 @@ import click
 import pytest
 
 from roleforge_llm.cli import cli
-from roleforge_llm.host import default_host
 from roleforge_llm.hookspecs import OWN_COMMANDS
+from roleforge_llm.host import default_host
 
 FORMAT = """
     import roleforge_llm as rf

@@ -1,7 +1,7 @@
 import roleforge_llm as rf
 
 rf.render("Hi", 42)  # wrong
-rf.Clint  # wrong
+client_class = rf.Clint  # wrong
 
 with rf.Client.from_config() as client:
     number: int = client.complete([rf.Message("user", "Hi")]).text  # wrong
