@@ -22,6 +22,7 @@ __all__ = [
     "DiscoveredServer",
     "Request",
     "Segment",
+    "ServerTemplate",
     "Usage",
     "estimate_tokens",
 ]
@@ -126,6 +127,19 @@ class Chunk:
         )
 
 
+@attrs.frozen
+class ServerTemplate:
+    """The chat template that a server has for its model, in the hf dialect.
+
+    *tool_text* is the one for conversations with tools, where there is one of its own.
+    """
+
+    text: str
+    bos_token: str = ""
+    eos_token: str = ""
+    tool_text: str = ""
+
+
 class Backend(Protocol):
     """Sends requests to one kind of server. One object serves all profiles and threads of a client.
 
@@ -199,6 +213,20 @@ class Backend(Protocol):
 
         return await asyncio.to_thread(self.context_window, profile)
 
+    def server_template(self, profile: Profile) -> ServerTemplate | None:
+        """The chat template of the profile's server, for ``template = "server"``; None where it tells none."""
+        return None
+
+    async def aserver_template(self, profile: Profile) -> ServerTemplate | None:
+        """:meth:`server_template` for asyncio."""
+        import asyncio
+
+        return await asyncio.to_thread(self.server_template, profile)
+
+    def server_prompt(self, profile: Profile, messages: Sequence[Message]) -> str | None:
+        """The prompt that the profile's server itself makes of *messages*, for comparing; None where it does not tell."""
+        return None
+
     def close(self) -> None:
         """Close connections. The backend can be used again afterwards."""
         return  # an empty body would make it abstract for type checkers
@@ -231,7 +259,10 @@ class Capabilities:
 
 @attrs.frozen
 class DiscoveredServer:
-    """A server that ``discover`` found running on this machine; *settings* is a profile's table in the schema of the configuration."""
+    """A server that ``discover`` found running on this machine.
+
+    *settings* is a profile's table, in the schema of the configuration.
+    """
 
     name: str
     description: str
@@ -276,5 +307,3 @@ class BackendSpec:
         if profile.chat_prefill is not None:
             found = attrs.evolve(found, continues_prefill=profile.chat_prefill)
         return found
-
-

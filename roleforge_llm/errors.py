@@ -203,7 +203,10 @@ class NotFound(InvalidRequest):
 
 
 class BadReply(BackendError):
-    """A reply that cannot be used. Kinds: unreadable (truncated, not JSON), shape (JSON, but no reply), html, redirect."""
+    """A reply that cannot be used.
+
+    Kinds: unreadable (truncated, not JSON), shape (JSON, but no reply), html, redirect.
+    """
 
 
 class StreamBroken(BackendError):

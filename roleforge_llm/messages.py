@@ -13,7 +13,7 @@ __all__ = ["ROLES", "Conversation", "Message", "MessageLike", "Prompt", "convers
 
 ROLES = ("system", "user", "assistant", "developer", "tool")
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 @attrs.frozen
@@ -26,7 +26,7 @@ class Message:
     """
 
     role: str
-    content: str | None | Sequence[Json] = ""
+    content: str | Sequence[Json] | None = ""
     name: str | None = None
     extra: Mapping[str, Json] = attrs.field(factory=dict)
 

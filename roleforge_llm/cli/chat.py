@@ -30,7 +30,7 @@ __all__ = ["chat"]
 @click.option("--no-stream", is_flag=True, help="Wait for the whole reply instead of showing it as it comes.")
 @json_option
 @click.pass_obj
-def chat(  # noqa: PLR0917  # one parameter for each option
+def chat(  # one parameter for each option
     settings: Settings,
     text: str | None,
     messages: str | None,

@@ -38,7 +38,9 @@ def path(settings: Settings) -> None:
 
     found = find_config(settings.config)
     if found is None:
-        raise ConfigError([Fault("", f"no configuration found; `roleforge-llm init` would write {default_config_path()}")])
+        raise ConfigError(
+            [Fault("", f"no configuration found; `roleforge-llm init` would write {default_config_path()}")]
+        )
     click.echo(str(found))
 
 
@@ -77,7 +79,9 @@ def show(settings: Settings, *, as_json: bool) -> None:
 
 
 def _shown(profile: Profile) -> dict[str, object]:
-    return attrs.asdict(profile, value_serializer=lambda _, __, value: str(value) if isinstance(value, Secret) else value)
+    return attrs.asdict(
+        profile, value_serializer=lambda _, __, value: str(value) if isinstance(value, Secret) else value
+    )
 
 
 def _lines(prefix: str, value: object) -> Iterator[str]:

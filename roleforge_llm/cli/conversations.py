@@ -48,5 +48,7 @@ def conversation_from(
     found = [] if messages is None else read_messages(messages)
     if system is not None:
         found = [{"role": "system", "content": system}, *found]
-    found += [{"role": role, "content": text} for role, text in (("user", user), ("assistant", assistant)) if text is not None]
+    found += [
+        {"role": role, "content": text} for role, text in (("user", user), ("assistant", assistant)) if text is not None
+    ]
     return found

@@ -36,7 +36,9 @@ def _rows(settings: Settings) -> list[dict[str, object]]:
     for name in host.format_names():
         found, record = host.format(name), host.provider(OfferKind.FORMAT, name)
         if found is not None and record is not None:
-            rows.append(_row(name, found.stop, found.control_tokens, record.distribution or record.name, record.version))
+            rows.append(
+                _row(name, found.stop, found.control_tokens, record.distribution or record.name, record.version)
+            )
     for folder in settings.template_folders():
         for file in sorted(folder.glob("*.jinja")):
             if file.stem not in host.format_names():

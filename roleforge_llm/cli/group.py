@@ -46,7 +46,7 @@ def _added(context: click.Context) -> list[click.Command]:
 @click.version_option(__version__, prog_name="roleforge-llm")
 @every_command
 def cli() -> None:
-    """A conversation in, a reply out, from whatever model server you have.
+    r"""A conversation in, a reply out, from whatever model server you have.
 
     \b
     Start with:

@@ -22,8 +22,14 @@ _profile = click.option("--profile", metavar="NAME", help="The profile to use in
 @system_option
 @json_option
 @click.pass_obj
-def explain(  # noqa: PLR0917  # one parameter for each option
-    settings: Settings, text: str | None, messages: str | None, profile: str | None, system: str | None, *, as_json: bool
+def explain(  # one parameter for each option
+    settings: Settings,
+    text: str | None,
+    messages: str | None,
+    profile: str | None,
+    system: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Show everything that would be sent for TEXT or a file's messages, byte for byte. Nothing is sent."""
     import json
@@ -41,7 +47,8 @@ def explain(  # noqa: PLR0917  # one parameter for each option
         ("backend", found.backend),
         ("server", f"{found.base_url or '(the backend knows)'}, endpoint {found.endpoint}"),
         ("format", found.format or "the server renders the messages"),
-        ("policy", f"{found.policy}; at most {found.plan.max_requests} requests and {found.plan.max_wait_seconds:g} s of waiting"),
+        ("policy", found.policy),
+        ("at most", f"{found.plan.max_requests} requests, {found.plan.max_wait_seconds:g} s of waiting between them"),
         ("fallbacks", fallbacks),
         *(("stop", f"{json.dumps(stop.text, ensure_ascii=False)} from {stop.origin}") for stop in found.stop),
         *(("header", f"{name}: {value}") for name, value in found.headers.items()),

@@ -90,9 +90,7 @@ class AsyncClient:
         options = Options(True, timeout, tools, response_format, sampler)
         return AsyncCompletionStream(self._core, self._core.call(messages, profile, options))
 
-    def explain(
-        self, messages: Iterable[MessageLike], profile: str | None = None, **sampler: object
-    ) -> Explanation:
+    def explain(self, messages: Iterable[MessageLike], profile: str | None = None, **sampler: object) -> Explanation:
         """Everything that :meth:`complete` would send first, byte for byte, with secrets masked. Sends nothing."""
         return self._core.explain(messages, profile, Options(overrides=sampler))
 

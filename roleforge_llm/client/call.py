@@ -173,7 +173,7 @@ class Call:
     # ------------------------------------------------------------------ failures
 
     def retry_delay(self, error: Exception) -> float | bool:
-        """stamina's question after *error*: seconds to wait before this profile is asked again, or False."""
+        """Stamina's question after *error*: seconds to wait before this profile is asked again, or False."""
         if (delay := self._loading_delay(error)) is not None:
             return delay
         decision = self._decision(error)

@@ -94,9 +94,7 @@ class Journal:
     ) -> None:
         """Tell observers. *received* is the number of characters handed out so far."""
         route = self._route
-        self._host.emit(
-            Event(kind, self._call, route.profile, route.number, error, wait, next_profile, received)
-        )
+        self._host.emit(Event(kind, self._call, route.profile, route.number, error, wait, next_profile, received))
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""From a failure to the decision that is carried out: the policy's own, held to what it may do. Pure but for logging."""
+"""From a failure to the decision that is carried out: the policy's own, held to what it may do."""
 
 from __future__ import annotations
 

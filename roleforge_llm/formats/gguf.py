@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,15 +23,15 @@ _LONGEST_TEXT = 16 * 1024 * 1024
 _LONGEST_LIST = 4_000_000
 
 
-def read_gguf(path: Path, keys: Collection[str]) -> Mapping[str, GgufValue]:
-    """The values of those of *keys* that the file has; the others are skipped.
+def read_gguf(path: Path, wanted: Callable[[str], bool]) -> Mapping[str, GgufValue]:
+    """The values under the *wanted* keys; the others are skipped.
 
     Raises :class:`FormatNotFound` for a file that is not there and :class:`TemplateError` for one that is no
     GGUF, that ends too early, or that claims sizes which no model has.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Reader(data, keys).read()
+            return _Reader(data).read(wanted)
     except (FileNotFoundError, NotADirectoryError):
         raise FormatNotFound(f"{path}: no such model file") from None
     except (OSError, ValueError) as error:
@@ -43,12 +43,11 @@ def read_gguf(path: Path, keys: Collection[str]) -> Mapping[str, GgufValue]:
 class _Reader:
     """Walks through the metadata once. Raises ValueError, and struct.error at the end of the data."""
 
-    def __init__(self, data: mmap.mmap, keys: Collection[str]) -> None:
+    def __init__(self, data: mmap.mmap) -> None:
         self._data = data
-        self._keys = keys
         self._at = 0
 
-    def read(self) -> dict[str, GgufValue]:
+    def read(self, wanted: Callable[[str], bool]) -> dict[str, GgufValue]:
         if self._data[:4] != b"GGUF":
             raise ValueError("it does not begin with GGUF")
         self._at = 4
@@ -59,7 +58,7 @@ class _Reader:
         found: dict[str, GgufValue] = {}
         for _ in range(self._bounded("keys", _MOST_KEYS)):
             key = self._text()
-            if key in self._keys:
+            if wanted(key):
                 found[key] = self._value(self._number("I"))
             else:
                 self._skip(self._number("I"))

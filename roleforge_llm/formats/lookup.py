@@ -14,9 +14,14 @@ from roleforge_llm.errors import FormatNotFound
 from roleforge_llm.formats.base import PromptFormat
 from roleforge_llm.formats.template import TemplateFormat
 
-__all__ = ["DEFAULT_FORMAT", "FoundFormat", "OfferedFormats", "find_format"]
+__all__ = ["DEFAULT_FORMAT", "SERVER", "FoundFormat", "OfferedFormats", "find_format"]
 
 DEFAULT_FORMAT = "chatml"
+
+SERVER = "server"
+"""What a profile's ``template`` says to mean the template of its server."""
+
+_SUFFIXES = (".jinja", ".json", ".gguf")
 
 
 class OfferedFormats(Protocol):
@@ -45,31 +50,75 @@ class FoundFormat:
 
 
 def find_format(
-    name: str, offered: OfferedFormats, folders: Sequence[str | Path] = (), *, strict: bool = False
+    name: str,
+    offered: OfferedFormats,
+    folders: Sequence[str | Path] = (),
+    *,
+    strict: bool = False,
+    base: str | Path | None = None,
 ) -> FoundFormat:
-    """The format called *name*, or the template at the path *name*.
+    """The format called *name*, the template at the path *name*, or the template whose text *name* is.
 
-    A name with a separator, or ending in ``.jinja``, is a path. Any other name is looked for among *offered*
-    and as ``<name>.jinja`` in *folders*; a file that has the name of an offered format is used only if that
-    name is overridden. An unknown name gives the default format with a warning; *strict* makes it an error.
+    A name with Jinja's delimiters is a template's text. One with a separator, or the suffix of a template or
+    model file, is a path, from *base* on if it is relative; ``path#name`` picks one of a model's templates. Any
+    other name is looked for among *offered* and as ``<name>.jinja`` in *folders*; a file that has the
+    name of an offered format is used only if that name is overridden. An unknown name gives the default format
+    with a warning; *strict* makes it an error.
 
     Raises :class:`FormatNotFound`, :class:`TemplateError` for a broken template, :class:`PluginError`.
     """
+    if _is_text(name):
+        return FoundFormat(_from_text(name))
     if _is_path(name):
-        path = os.path.expanduser(name)  # noqa: PTH111  # Path raises for an unknown user
-        return FoundFormat(TemplateFormat.from_file(path))
+        return FoundFormat(_from_path(name, base))
+    if name == SERVER:
+        raise FormatNotFound(
+            f"{name!r} is the template of a profile's server; it can only stand in a profile, or be compared "
+            f"with by `roleforge-llm check-format F --against URL`"
+        )
     file = _file_in(folders, name)
     if file and name in offered.overridden:
-        return FoundFormat(TemplateFormat.from_file(file, name))
+        return FoundFormat(_from_file(file, name))
     if (found := offered.format(name)) is not None:
         return FoundFormat(found, (_shadowed(name, file),) if file else ())
     if file:
-        return FoundFormat(TemplateFormat.from_file(file, name))
+        return FoundFormat(_from_file(file, name))
     return _default(_unknown(name, offered, folders), offered, strict)
 
 
+def _is_text(name: str) -> bool:
+    return any(delimiter in name for delimiter in ("{{", "{%", "{#"))
+
+
 def _is_path(name: str) -> bool:
-    return name.endswith(".jinja") or any(separator in name for separator in ("/", "\\", os.sep))
+    path = name.partition("#")[0]
+    return path.endswith(_SUFFIXES) or any(separator in path for separator in ("/", "\\", os.sep))
+
+
+# Only a model's own template needs what the module sources has, so the functions below load it late.
+
+
+def _from_text(text: str) -> PromptFormat:
+    from roleforge_llm.formats.sources import completed
+
+    made = TemplateFormat.from_text("inline", text)
+    return completed(made) if made.dialect == "hf" else made
+
+
+def _from_file(path: Path, name: str) -> PromptFormat:
+    from roleforge_llm.formats.sources import model_format
+
+    return model_format(path, name=name)
+
+
+def _from_path(name: str, base: str | Path | None) -> PromptFormat:
+    from roleforge_llm.formats.sources import model_format
+
+    whole = Path(base or "", os.path.expanduser(name))  # noqa: PTH111  # Path raises for an unknown user
+    if "#" not in name or whole.exists():
+        return model_format(whole)
+    path, _, template = str(whole).rpartition("#")
+    return model_format(path, template)
 
 
 def _file_in(folders: Sequence[str | Path], name: str) -> Path | None:

@@ -12,7 +12,7 @@ from roleforge_llm.errors import FormatError, FormatNotFound, TemplateError
 from roleforge_llm.formats.base import Bos, SystemTurns
 from roleforge_llm.formats.metadata import dialect_of, read_metadata
 from roleforge_llm.formats.shapes import shape
-from roleforge_llm.messages import Conversation
+from roleforge_llm.messages import Conversation, Message
 from roleforge_llm.sandbox import Dialect, Plain, parse, plain, render_template
 
 __all__ = ["TemplateFormat"]
@@ -26,7 +26,8 @@ class TemplateFormat:
 
     Make it with :meth:`from_text` or :meth:`from_file`. The attributes from *stop* on are those of
     :class:`PromptFormat`. *filename* stands in error messages, *bos_token* and *eos_token*
-    are what the template is given under these names.
+    are what the template is given under these names. *tool_text* is the template that a model has for
+    conversations with tools, where it has one of its own for them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TemplateFormat:
     description: str = ""
     bos_token: str = ""
     eos_token: str = ""
+    tool_text: str = attrs.field(default="", repr=False)
 
     @classmethod
     def from_text(
@@ -74,15 +76,36 @@ class TemplateFormat:
         return attrs.evolve(made, path=path)
 
     def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
-        """The whole prompt. Raises :class:`MessageError`, :class:`TemplateError` and :class:`FormatError`."""
+        """The whole prompt. Raises :class:`MessageError`, :class:`TemplateError` and :class:`FormatError`.
+
+        With the variable ``add_generation_prompt`` false the conversation is closed: what would be the prefill is
+        then a message of the assistant's (hf dialect only).
+        """
+        variables = variables or {}
+        self._check_place_for(variables)
+        if self.dialect == "hf" and variables.get("add_generation_prompt", True) is False:
+            conversation = _closed(conversation)
         context = self._tokens()
         context.update(self._native(conversation) if self.dialect == "native" else self._hf(conversation))
-        for key, value in (variables or {}).items():
+        for key, value in variables.items():
             if key in _FILLED_IN and key in context:
                 raise FormatError(f"the variable {key!r} is filled in from the conversation; choose another name")
             context[key] = plain(value, f"the variable {key!r}")
-        text = render_template(self.dialect, self.text, self.filename or f"<{self.name}>", context)
-        return text + conversation.prefill if self.dialect == "hf" else text
+        template = self.tool_text if self.tool_text and context.get("tools") is not None else self.text
+        text = render_template(self.dialect, template, self.filename or f"<{self.name}>", context)
+        return text + self._begun(conversation.prefill) if self.dialect == "hf" else text
+
+    def _check_place_for(self, variables: Mapping[str, object]) -> None:
+        """Raise for what a model's own template shows and this one would pass over in silence."""
+        for name in ("tools", "documents"):
+            if self.dialect == "native" and variables.get(name) is not None and name not in self.text:
+                raise FormatError(
+                    f"the format {self.name!r} has no place for {name}; use a chat endpoint or the model's own template"
+                )
+
+    def _begun(self, prefill: str) -> str:
+        """*prefill* as the model would have written it."""
+        return f"{self.reply_prefix}{prefill}" if prefill else ""
 
     def _tokens(self) -> dict[str, Plain]:
         return {"bos_token": self.bos_token, "eos_token": self.eos_token, "add_generation_prompt": True}
@@ -94,6 +117,12 @@ class TemplateFormat:
     def _hf(self, conversation: Conversation) -> dict[str, Plain]:
         messages = [plain(message.to_dict(), "a message") for message in conversation.messages]
         return {"messages": messages, "tools": None, "documents": None}
+
+
+def _closed(conversation: Conversation) -> Conversation:
+    if not conversation.prefill:
+        return conversation
+    return Conversation((*conversation.messages, Message("assistant", conversation.prefill)))
 
 
 def _read(path: Path) -> str:

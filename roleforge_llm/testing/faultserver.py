@@ -159,7 +159,9 @@ class FaultServer:
 
     def _full_port(self) -> int:
         # A listener that accepts nothing, its queue full: a further connection gets no answer.
-        listener = self._sockets.setdefault("full", _listening(backlog=0))
+        if "full" in self._sockets:
+            return self._port("full")
+        listener = self._sockets["full"] = _listening(backlog=0)
         for number in range(4):
             filler = socket.socket()
             filler.setblocking(False)

@@ -47,14 +47,21 @@ def test_a_retry_that_works_ends_the_call(make):
 
 def test_profiles_are_tried_in_order_each_with_its_own_retries(make):
     bench = make(
-        a=(busy(),), b=(busy(),), c=("Hi.",), settings={"a": {"retryConfig": {"maxRetries": 1}}, "b": {"retryConfig": {"maxRetries": 2}}}
+        a=(busy(),),
+        b=(busy(),),
+        c=("Hi.",),
+        settings={"a": {"retryConfig": {"maxRetries": 1}}, "b": {"retryConfig": {"maxRetries": 2}}},
     )
     completion = bench.client.complete(HELLO)
     assert (completion.profile, bench.counts()) == ("c", {"a": 2, "b": 3, "c": 1})
 
 
 def test_each_profile_gets_the_conversation_in_its_own_format_with_its_own_stops(make):
-    bench = make(a=(wrong_key(),), b=("Hi.",), settings={"b": {"template": "alpaca", "sampler": {"stop": ["END"], "temperature": 0}}})
+    bench = make(
+        a=(wrong_key(),),
+        b=("Hi.",),
+        settings={"b": {"template": "alpaca", "sampler": {"stop": ["END"], "temperature": 0}}},
+    )
     completion = bench.client.complete(HELLO, temperature=0.5)
     assert completion.format == "alpaca"
     (first,), (second,) = bench.backends["a"].requests, bench.backends["b"].requests
@@ -240,7 +247,11 @@ class TestLoading:
         assert bench.kinds() == [*["attempt-started", "server-loading"] * 9, "attempt-started", "finished"]
 
     def test_beyond_the_budget_it_is_a_failure_like_others(self, make):
-        bench = make(a=(self.LOADING,), b=("Hi.",), settings={"a": {"timeouts": {"loading": 10}, "retryConfig": {"maxRetries": 1}}})
+        bench = make(
+            a=(self.LOADING,),
+            b=("Hi.",),
+            settings={"a": {"timeouts": {"loading": 10}, "retryConfig": {"maxRetries": 1}}},
+        )
         completion = bench.client.complete(HELLO)
         assert completion.profile == "b"
         assert [(a.profile, a.number) for a in completion.attempts] == [("a", 1), ("a", 2), ("b", 1)]
@@ -291,7 +302,9 @@ class TestPolicies:
         assert caught.value.attempts[0].next == "give up (enough)"
         assert caught.value.__cause__ is None
 
-    @pytest.mark.parametrize("nonsense", [None, 3, rf.Retry(-1), rf.Retry(float("nan")), rf.Retry(float("inf"))], ids=repr)
+    @pytest.mark.parametrize(
+        "nonsense", [None, 3, rf.Retry(-1), rf.Retry(float("nan")), rf.Retry(float("inf"))], ids=repr
+    )
     def test_a_decision_that_is_none_falls_back(self, make, nonsense):
         bench = self.make(make, lambda failure: nonsense, a=(busy(),), b=("Hi.",))
         assert bench.client.complete(HELLO).profile == "b"
@@ -419,13 +432,15 @@ def test_async_calls_decide_alike(make):
         {"a": (busy(),), "b": (busy(),)},
     ):
         one, two = make(**scripts), make(**scripts)
-        assert outcome(lambda: one.client.complete(HELLO)) == outcome(lambda: asyncio.run(two.aclient.complete(HELLO)))
+        assert outcome(one.client.complete) == outcome(
+            lambda messages, client=two.aclient: asyncio.run(client.complete(messages))
+        )
         assert one.kinds() == two.kinds()
 
 
 def outcome(call):
     try:
-        completion = call()
+        completion = call(HELLO)
     except rf.AllProfilesFailed as error:
         return str(error)
     return completion.text, [str(attempt) for attempt in completion.attempts]

@@ -68,7 +68,9 @@ def test_it_is_told_on_the_completion_and_as_an_event(make):
 
 def test_if_the_last_exchange_does_not_fit_nothing_is_sent_and_the_numbers_are_told(make):
     bench = by_character(make(a=("Hi",), settings=window(60)))
-    with pytest.raises(rf.AllProfilesFailed, match=r"the prompt has \d+ tokens, and 50 of the context's 60 are free") as caught:
+    with pytest.raises(
+        rf.AllProfilesFailed, match=r"the prompt has \d+ tokens, and 50 of the context's 60 are free"
+    ) as caught:
         bench.client.complete(LONG)
     assert isinstance(caught.value.__cause__, rf.ContextTooLong)
     assert bench.counts() == {"a": 0}

@@ -66,7 +66,9 @@ def test_a_broken_stream_goes_on_from_where_it_broke(make):
 
 
 def test_and_on_the_next_profile_in_its_own_format(make):
-    bench = make(a=(["Once upon ", rf.TooLarge("x", kind="line")],), b=(["a time."],), settings={"b": {"template": "vicuna"}})
+    bench = make(
+        a=(["Once upon ", rf.TooLarge("x", kind="line")],), b=(["a time."],), settings={"b": {"template": "vicuna"}}
+    )
     pieces, completion = read(bench.client.stream(HELLO))
     assert "".join(pieces) == "Once upon a time."
     assert completion.segments == (rf.Segment("a", "Once upon "), rf.Segment("b", "a time."))
@@ -159,9 +161,13 @@ def test_a_stop_sequence_is_found_across_a_break(make):
 
 
 def test_reply_prefix_and_suffix_are_removed_once(make):
-    pieces, completion = read(make(a=(["  Hi. ", "\nUSER: more"],), settings={"a": {"template": "vicuna"}}).client.stream(HELLO))
+    pieces, completion = read(
+        make(a=(["  Hi. ", "\nUSER: more"],), settings={"a": {"template": "vicuna"}}).client.stream(HELLO)
+    )
     assert "".join(pieces) == completion.text == " Hi. "
-    _, completion = read(make(a=(["Hi.\n", "\n### Input:\nmore"],), settings={"a": {"template": "alpaca"}}).client.stream(HELLO))
+    _, completion = read(
+        make(a=(["Hi.\n", "\n### Input:\nmore"],), settings={"a": {"template": "alpaca"}}).client.stream(HELLO)
+    )
     assert completion.text == "Hi.\n"
 
 

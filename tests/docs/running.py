@@ -6,12 +6,10 @@ import contextlib
 import io
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
 import warnings
-import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,23 +20,13 @@ import roleforge_llm as rf
 from roleforge_llm.formats import TemplateFormat
 from roleforge_llm.messages import conversation
 from roleforge_llm.testing import no_waiting
+from tests.docs.commands import check_programs, commands, install, without_what_runs_elsewhere
 from tests.docs.markdown import Block, Directive, Page
 from tests.docs.outputs import difference
 from tests.docs.servers import Servers
 
-__all__ = ["RUN_ELSEWHERE", "PageRun"]
+__all__ = ["PageRun"]
 
-RUN_ELSEWHERE = {
-    "pip install . ./plugins/roleforge-llm-llamacpp",
-    "pip install ./plugins/roleforge-llm-llamacpp",
-    "pip install -r tests/requirements.txt",
-    "pip install -r tests/requirements.txt -e .[dev]",
-    "pytest",
-    ".ci/run",
-}
-"""Commands that a page may show without running them: .ci/run runs them, and itself."""
-
-_PROGRAMS = {"roleforge-llm", "echo", "cat", "ls", "printf"}
 _CONFIGURATION = {"toml": "roleforge-llm.toml", "json": "roleforge-llm.json"}
 _REFERENCE = re.compile(r'\$\{(\w+)\}|(?:apiKeyEnv|api_key_env)"?\s*[:=]\s*"(\w+)"')
 _SAMPLE = conversation(
@@ -208,12 +196,12 @@ class PageRun:
     # ------------------------------------------------------------------ console
 
     def _run_console(self, text: str) -> None:
-        for command, shown in _commands(text):
-            what = _without_what_runs_elsewhere(command)
+        for command, shown in commands(text):
+            what = without_what_runs_elsewhere(command)
             if what is None:
                 assert not shown, f"{command!r} is not run here, so its output cannot be shown"
             elif (folder := re.fullmatch(r"pip install \./(\S+)", what)) is not None:
-                _install(self.work / folder[1], self.folder)
+                install(self.work / folder[1], self.folder)
                 assert not shown, "what pip says is not shown"
             else:
                 self._compare(shown, self._output_of(what))
@@ -222,9 +210,9 @@ class PageRun:
     def _output_of(self, command: str) -> str:
         if not command.startswith("echo $?"):
             assert self._exit_code == 0, f"the command before {command!r} ended with {self._exit_code}"
-        _check_programs(command)
+        check_programs(command)
         script = f"(exit {self._exit_code}); {self._servers.real(command)}"
-        done = subprocess.run(  # a command that _check_programs has seen
+        done = subprocess.run(  # a command that check_programs has seen
             ["sh", "-c", script],
             cwd=self.work,
             stdin=subprocess.DEVNULL,
@@ -255,44 +243,8 @@ def _refuse(file: Path) -> None:
     raise AssertionError("this configuration is marked as faulty, and is not")
 
 
-def _commands(text: str) -> list[tuple[str, str]]:
-    """The commands of a console block, each with the output shown for it."""
-    found: list[tuple[str, str]] = []
-    for line in text.replace("\\\n", "").splitlines():
-        if line.startswith("$ "):
-            found.append((line[2:].strip(), ""))
-        else:
-            assert found, "a console block begins with `$ `"
-            command, shown = found.pop()
-            found.append((command, f"{shown}{line}\n"))
-    return found
-
-
-def _without_what_runs_elsewhere(command: str) -> str | None:
-    rest = [part for part in command.split(" && ") if part not in RUN_ELSEWHERE]
-    return " && ".join(rest) or None
-
-
-def _check_programs(command: str) -> None:
-    for part in re.split(r"&&|\||;", command):
-        words = [word for word in shlex.split(part) if not re.match(r"\w+=", word)]
-        assert words, f"{command!r} runs nothing"
-        assert words[0] in _PROGRAMS, f"{words[0]!r} is not run by pages, and RUN_ELSEWHERE does not list {command!r}"
-
-
 def _check_distribution(pyproject: Path) -> None:
     project: Mapping[str, object] = tomllib.loads(pyproject.read_text())["project"]
     points = project["entry-points"]
     assert isinstance(points, dict)
     assert points["roleforge_llm"], "a plugin has an entry point in the group roleforge_llm"
-
-
-def _install(source: Path, folder: Path) -> None:
-    """Build the distribution at *source* and unpack its wheel to where commands find it."""
-    assert (source / "pyproject.toml").is_file(), f"the page has no {source.name}/pyproject.toml"
-    wheels = folder / "wheels"
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels)]
-    done = subprocess.run(build, cwd=source, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    for wheel in wheels.glob("*.whl"):
-        zipfile.ZipFile(wheel).extractall(folder / "site")

@@ -1,0 +1,88 @@
+"""The format of a server's own chat template, which is known once the server has been asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from roleforge_llm.backends import ServerTemplate
+from roleforge_llm.errors import BadReply, FormatError, NotFound, TemplateError
+from roleforge_llm.formats.base import Bos, PromptFormat
+from roleforge_llm.formats.lookup import SERVER
+from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
+from roleforge_llm.formats.template import TemplateFormat
+from roleforge_llm.messages import Conversation
+
+__all__ = ["ServedFormat", "served_format"]
+
+
+def served_format(found: ServerTemplate | None, where: str) -> TemplateFormat:
+    """The format of what a server said; *where* is the server.
+
+    Raises :class:`NotFound` where it told no template and :class:`BadReply` for one that cannot be used, so that
+    the next profile is tried.
+    """
+    if found is None or not found.text:
+        raise NotFound(f"{where} does not tell its model's chat template; name a format as template", kind="template")
+    texts = {DEFAULT: found.text, **({TOOL_USE: found.tool_text} if found.tool_text else {})}
+    try:
+        return ModelTemplates(f"<template of {where}>", texts, found.bos_token, found.eos_token).format(SERVER)
+    except TemplateError as error:
+        raise BadReply(f"the chat template of {where} cannot be used: {error}", kind="shape") from None
+
+
+class ServedFormat(PromptFormat):
+    """The format of the chat template that the server *where* has; give it to :meth:`learn` before any use."""
+
+    name = SERVER
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._found: TemplateFormat | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the server has been asked."""
+        return self._found is not None
+
+    def learn(self, found: ServerTemplate | None) -> None:
+        """Take what the server says. Raises :class:`NotFound`, :class:`BadReply`."""
+        self._found = served_format(found, self._where)
+
+    def _learned(self) -> TemplateFormat:
+        if self._found is None:
+            raise FormatError(f"the chat template of {self._where} is not known yet")
+        return self._found
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """The stop sequences."""
+        return self._learned().stop
+
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """The markers."""
+        return self._learned().control_tokens
+
+    @property
+    def reply_prefix(self) -> str:
+        """What the model writes before its reply."""
+        return self._learned().reply_prefix
+
+    @property
+    def reply_suffix(self) -> str:
+        """What the model writes after its reply."""
+        return self._learned().reply_suffix
+
+    @property
+    def bos(self) -> Bos:
+        """Who puts the token for the beginning of the text."""
+        return self._learned().bos
+
+    @property
+    def bos_token(self) -> str:
+        """The token's text."""
+        return self._learned().bos_token
+
+    def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
+        """The whole prompt."""
+        return self._learned().render(conversation, variables)
