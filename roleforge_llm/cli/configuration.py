@@ -141,10 +141,21 @@ def _first_file(servers: list[DiscoveredServer]) -> str:
     ]
     for name, settings in profiles.items():
         lines += ["", f"[profiles.{json.dumps(name)}]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+        lines += [f"{key} = {_toml(value)}" for key, value in settings.items() if value is not None]
         if name == first and others:
             lines.append(f"fallback_profiles = {json.dumps(others)}")
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """*value* in TOML. A dollar is doubled: what a server says of itself must not read the environment."""
+    if isinstance(value, str):
+        return json.dumps(value.replace("$", "$$"))
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
 
 
 def _named(servers: Iterable[DiscoveredServer]) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -95,24 +95,24 @@ def _is_path(name: str) -> bool:
     return path.endswith(_SUFFIXES) or any(separator in path for separator in ("/", "\\", os.sep))
 
 
-# Only a model's own template needs what the module sources has, so the functions below load it late.
+# Only a model's own template needs what is loaded here, so the functions below load it late.
 
 
 def _from_text(text: str) -> PromptFormat:
-    from roleforge_llm.formats.sources import completed
+    from roleforge_llm.formats.model import completed
 
     made = TemplateFormat.from_text("inline", text)
     return completed(made) if made.dialect == "hf" else made
 
 
 def _from_file(path: Path, name: str) -> PromptFormat:
-    from roleforge_llm.formats.sources import model_format
+    from roleforge_llm.formats.model import model_format
 
     return model_format(path, name=name)
 
 
 def _from_path(name: str, base: str | Path | None) -> PromptFormat:
-    from roleforge_llm.formats.sources import model_format
+    from roleforge_llm.formats.model import model_format
 
     whole = Path(base or "", os.path.expanduser(name))  # noqa: PTH111  # Path raises for an unknown user
     if "#" not in name or whole.exists():

@@ -8,6 +8,7 @@ from roleforge_llm.backends import ServerTemplate
 from roleforge_llm.errors import BadReply, FormatError, NotFound, TemplateError
 from roleforge_llm.formats.base import Bos, PromptFormat
 from roleforge_llm.formats.lookup import SERVER
+from roleforge_llm.formats.model import format_of
 from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
 from roleforge_llm.formats.template import TemplateFormat
 from roleforge_llm.messages import Conversation
@@ -25,7 +26,8 @@ def served_format(found: ServerTemplate | None, where: str) -> TemplateFormat:
         raise NotFound(f"{where} does not tell its model's chat template; name a format as template", kind="template")
     texts = {DEFAULT: found.text, **({TOOL_USE: found.tool_text} if found.tool_text else {})}
     try:
-        return ModelTemplates(f"<template of {where}>", texts, found.bos_token, found.eos_token).format(SERVER)
+        model = ModelTemplates(f"<template of {where}>", texts, found.bos_token, found.eos_token)
+        return format_of(model, SERVER)
     except TemplateError as error:
         raise BadReply(f"the chat template of {where} cannot be used: {error}", kind="shape") from None
 

@@ -47,18 +47,20 @@ def shape(messages: Sequence[Message], system_turns: SystemTurns) -> Shape:
 
     Consecutive messages of one role are joined by a newline. A system message that has no turn of its own
     opens the next user text, or closes the last one if none follows; without any user text it becomes one.
-    An empty system message is none. Raises :class:`MessageError` for a message that text cannot express.
+    An empty system message is none; an opening one still stands in ``messages``, where a template that has a
+    default system text can see that none is wanted. Raises :class:`MessageError` for a message that text
+    cannot express.
     """
     turns = _joined(_turn(index, message) for index, message in enumerate(messages))
-    opening = turns.pop(0).text if turns and turns[0].role == "system" and system_turns != "none" else ""
+    opening = [turns.pop(0)] if turns and turns[0].role == "system" and system_turns != "none" else []
     turns = [turn for turn in turns if turn.role != "system" or turn.text]
     if system_turns != "any":
         turns = _without_system(turns)
     turns = _joined(turns)
-    everything = [_Turn("system", opening), *turns] if opening else turns
+    everything = [*opening, *turns]
     closing = turns.pop().text if turns and turns[-1].role == "user" else None
     return Shape(
-        system_prompt=opening,
+        system_prompt=opening[0].text if opening else "",
         history=[turn.plain() for turn in turns],
         user_message=closing,
         messages=[turn.plain() for turn in everything],

@@ -1,4 +1,4 @@
-"""A model's own chat template as a format: from its tokenizer's configuration, its ``.jinja`` file or its GGUF file."""
+"""What a model brings along: its chat templates and tokens, from its tokenizer's files or its GGUF file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import attrs
 
 from roleforge_llm.errors import FormatNotFound, TemplateError
 from roleforge_llm.formats.gguf import GgufValue, read_gguf
-from roleforge_llm.formats.probing import ending_of, marked, probe
-from roleforge_llm.formats.template import TemplateFormat
-from roleforge_llm.messages import Conversation
-from roleforge_llm.errors import RoleforgeError
 
-__all__ = ["ModelTemplates", "completed", "model_format", "read_model"]
+__all__ = ["CONFIG", "DEFAULT", "TEMPLATE", "TOOL_USE", "ModelTemplates", "read_model"]
 
 DEFAULT, TOOL_USE = "default", "tool_use"
 
-_CONFIG, _TEMPLATE, _MORE_TEMPLATES = "tokenizer_config.json", "chat_template.jinja", "additional_chat_templates"
+CONFIG, TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
+_MORE_TEMPLATES = "additional_chat_templates"
 _LONGEST_FILE = 64 * 1024 * 1024
 _GGUF_TEMPLATE = "tokenizer.chat_template"
 _GGUF_KEYS = {
@@ -46,70 +43,6 @@ class ModelTemplates:
     adds_bos: bool | None = None
     path: Path | None = None
 
-    def format(self, name: str, template: str = "") -> TemplateFormat:
-        """The format *name* of the template called *template*, by default "default", and "tool_use" for tools.
-
-        Raises :class:`TemplateError` for a template that is not there, or that is none.
-        """
-        chosen = template or (DEFAULT if DEFAULT in self.texts or len(self.texts) != 1 else next(iter(self.texts)))
-        if (text := self.texts.get(chosen)) is None:
-            raise TemplateError(f"{self.where}: {self._missing(chosen)}")
-        made = TemplateFormat.from_text(name, text, dialect="hf", filename=self.where)
-        tool_text = "" if template else self.texts.get(TOOL_USE, "")
-        if tool_text:
-            TemplateFormat.from_text(name, tool_text, dialect="hf", filename=f"{self.where}#{TOOL_USE}")
-        return completed(attrs.evolve(made, tool_text=tool_text, path=self.path), self)
-
-    def _missing(self, template: str) -> str:
-        if not self.texts:
-            return f"has no chat template; give the model's {_TEMPLATE}, or the name of a format"
-        names = ", ".join(f"#{name}" for name in self.texts)
-        return f"has no chat template {template!r:.60}; put one of its names behind the path: {names}"
-
-
-def completed(made: TemplateFormat, model: ModelTemplates | None = None) -> TemplateFormat:
-    """*made*, a format in the hf dialect, with what its template does not say: read from *model*, or found by probing."""
-    if model is not None:
-        made = attrs.evolve(made, bos_token=model.bos_token, eos_token=model.eos_token, control_tokens=model.tokens)
-    around = probe(made)
-    ending = ending_of(around, made.eos_token, made.control_tokens)
-    # A tokenizer that adds no BOS leaves the template's the only one, which sending must not drop.
-    writes_bos = _writes_bos(made) and (model is None or model.adds_bos is not False)
-    return attrs.evolve(
-        made,
-        stop=ending.stop,
-        reply_prefix=around.reply_prefix if around is not None else "",
-        reply_suffix=ending.reply_suffix,
-        bos="template" if writes_bos else "server",
-    )
-
-
-def _writes_bos(made: TemplateFormat) -> bool:
-    try:
-        return bool(made.bos_token) and made.render(Conversation(marked("user"))).startswith(made.bos_token)
-    except RoleforgeError:
-        return False
-
-
-def model_format(path: str | Path, template: str = "", name: str = "") -> TemplateFormat:
-    """The chat template at *path* as a format.
-
-    *path* is a ``tokenizer_config.json``, a ``.gguf`` file, a ``.jinja`` file, or a folder with one of the
-    first or the last. *template* is the name of one of several. Raises :class:`FormatNotFound`,
-    :class:`TemplateError`.
-    """
-    path = Path(path)
-    if path.suffix == ".jinja" and path.name != _TEMPLATE:
-        made = TemplateFormat.from_file(path, name or None)
-        return completed(made) if made.dialect == "hf" else made
-    return read_model(path).format(name or _name(path), template)
-
-
-def _name(path: Path) -> str:
-    if path.name in {_CONFIG, _TEMPLATE}:
-        return path.absolute().parent.name or path.stem
-    return path.stem if path.suffix == ".gguf" else path.absolute().name
-
 
 def read_model(path: Path) -> ModelTemplates:
     """The chat templates of the model at *path*. Raises :class:`FormatNotFound`, :class:`TemplateError`."""
@@ -117,13 +50,13 @@ def read_model(path: Path) -> ModelTemplates:
         return _read_folder(path, _config_in(path), path)
     if path.suffix == ".gguf":
         return _read_gguf(path)
-    if path.name == _TEMPLATE:
+    if path.name == TEMPLATE:
         return _read_folder(path.parent, {**_config_in(path.parent), "chat_template": _read_text(path)}, path)
     return _read_folder(path.parent, _read_json(path), path)
 
 
 def _config_in(folder: Path) -> Mapping[str, object]:
-    file = folder / _CONFIG
+    file = folder / CONFIG
     return _read_json(file) if file.is_file() else {}
 
 
@@ -132,7 +65,7 @@ def _read_folder(folder: Path, config: Mapping[str, object], path: Path) -> Mode
     special = folder / "special_tokens_map.json"
     named = {**(_read_json(special) if special.is_file() else {}), **_given(config)}
     texts = dict(_templates(config.get("chat_template"), str(path)))
-    if (file := folder / _TEMPLATE).is_file():
+    if (file := folder / TEMPLATE).is_file():
         texts[DEFAULT] = _read_text(file)
     texts |= {file.stem: _read_text(file) for file in sorted((folder / _MORE_TEMPLATES).glob("*.jinja"))}
     adds_bos = config.get("add_bos_token")
@@ -158,9 +91,10 @@ def _templates(given: object, where: str) -> Iterable[tuple[str, str]]:
     if isinstance(given, str):
         yield DEFAULT, given
         return
-    pairs: Iterable[object] = given.items() if isinstance(given, dict) else given if isinstance(given, list) else [None]
-    for pair in pairs:
-        name, text = (pair.get("name"), pair.get("template")) if isinstance(pair, dict) else pair or (None, None)  # type: ignore[misc]  # items() gives pairs
+    if isinstance(given, dict):
+        given = [{"name": name, "template": text} for name, text in given.items()]
+    for entry in given if isinstance(given, list) else [given]:
+        name, text = (entry.get("name"), entry.get("template")) if isinstance(entry, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(text, str):
             raise TemplateError(f"{where}: chat_template is neither a text nor a list of templates with their names")
         yield name, text
@@ -184,7 +118,8 @@ def _markers(config: Mapping[str, object]) -> tuple[str, ...]:
         if key.endswith("_token"):
             found.append(_token(value))
         elif key in {"additional_special_tokens", "extra_special_tokens"}:
-            found += map(_token, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+            listed = value.values() if isinstance(value, dict) else value
+            found += map(_token, listed if isinstance(listed, Iterable) else ())
     return tuple(dict.fromkeys(text for text in found if text.strip()))
 
 
@@ -219,7 +154,7 @@ def _read_text(path: Path) -> str:
 def _read_gguf(path: Path) -> ModelTemplates:
     found = read_gguf(path, lambda key: key in _GGUF_KEYS or key.startswith(_GGUF_TEMPLATE))
     names = {key: key.removeprefix(_GGUF_TEMPLATE).removeprefix(".") or DEFAULT for key in found}
-    texts = {names[key]: text for key, text in found.items() if key.startswith(_GGUF_TEMPLATE) and isinstance(text, str)}
+    texts = {names[key]: text for key, text in found.items() if key not in _GGUF_KEYS and isinstance(text, str)}
     adds_bos = found.get("tokenizer.ggml.add_bos_token")
     return ModelTemplates(
         where=str(path),

@@ -7,6 +7,8 @@ import stat
 
 import pytest
 
+from roleforge_llm.backends import DiscoveredServer
+from roleforge_llm.cli.configuration import _first_file
 from roleforge_llm.config import load_config
 
 
@@ -66,6 +68,18 @@ def test_init_writes_a_file_that_loads_and_only_its_owner_reads(run, tmp_path):
     assert load_config(path).profiles
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_what_a_server_says_of_itself_is_written_as_data(tmp_path):
+    """A discovered model name cannot read the environment, close a string or begin a table."""
+    settings = {"base_url": "http://localhost:1/v1", "model": '${HOME} "x"\n[profiles.y]', "sampler": {"stop": ["$"]}}
+    path = tmp_path / "first.toml"
+    path.write_text(_first_file([DiscoveredServer("a b", "", settings), DiscoveredServer("a b", "", settings)]))
+    config = load_config(path)
+    assert list(config.profiles) == ["a b", "a b-2"]
+    assert config.profile(None).model == settings["model"]
+    assert config.profile(None).sampler.stop == ("$",)
+    assert config.profile(None).fallback_profiles == ("a b-2",)
 
 
 def test_init_never_replaces_a_file_unasked(run, tmp_path):

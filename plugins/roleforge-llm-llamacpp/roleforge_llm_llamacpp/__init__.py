@@ -21,7 +21,9 @@ def roleforge_backends() -> Iterable[BackendSpec]:
         BackendSpec(
             "llamacpp",
             factory="roleforge_llm_llamacpp.backend:LlamaCppBackend",
-            capabilities=Capabilities(adds_bos=True, continues_prefill=True),
+            capabilities=Capabilities(
+                adds_bos=True, continues_prefill=True, counts_tokens=True, knows_context_window=True
+            ),
             description="llama.cpp's own server in a child process; model is the path of a .gguf file",
         )
     ]

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import attrs
 
-from roleforge_llm import Backend, Chunk, Completion, Request, Secret
+from roleforge_llm import Backend, Chunk, Completion, Profile, Request, Secret
 from roleforge_llm_llamacpp.models import model_file
+from roleforge_llm_llamacpp.native import NativeApi
 from roleforge_llm_llamacpp.server import DEFAULT_CONTEXT, STARTING, LlamaServer
 
 __all__ = ["LlamaCppBackend"]
+
+TEMPLATE_OVERHEAD = 8
+"""Tokens that a model's chat template adds to each message, generously."""
 
 
 class LlamaCppBackend(Backend):
@@ -26,6 +30,7 @@ class LlamaCppBackend(Backend):
 
     def __init__(self) -> None:
         self._servers: dict[tuple[Path, int], LlamaServer] = {}
+        self._native = NativeApi()
 
     def build_on(self, backends: Callable[[str], Backend]) -> None:
         """Take the built-in backend to talk to the servers with."""
@@ -65,8 +70,34 @@ class LlamaCppBackend(Backend):
         """The body that would be sent; starts nothing."""
         return self._talk.wire_body(request)
 
+    def count_tokens(self, request: Request) -> int:
+        """The tokens of the prompt, counted by the model's own tokenizer; of a chat, without its template's."""
+        server = self._server(request)
+        url = server.url(_patience(request))
+        return self._native.count_tokens(request, url, server.key, _counted(request)) + _overhead(request)
+
+    async def acount_tokens(self, request: Request) -> int:
+        """:meth:`count_tokens` for asyncio."""
+        server = self._server(request)
+        url = await server.aurl(_patience(request))
+        return await self._native.acount_tokens(request, url, server.key, _counted(request)) + _overhead(request)
+
+    def context_window(self, profile: Profile) -> int | None:
+        """The window that servers are started with where a profile does not ask for more."""
+        return DEFAULT_CONTEXT
+
+    async def acontext_window(self, profile: Profile) -> int | None:
+        """:meth:`context_window` for asyncio; asks nobody."""
+        return DEFAULT_CONTEXT
+
+    async def aclose(self) -> None:
+        """:meth:`close` for asyncio."""
+        await self._native.aclose()
+        self.close()
+
     def close(self) -> None:
         """End every server."""
+        self._native.close()
         with STARTING:
             servers, self._servers = self._servers, {}
         for server in servers.values():
@@ -88,6 +119,16 @@ def _patience(request: Request) -> float | None:
     if request.deadline is not None:
         limits.append(max(0.0, request.deadline - time.monotonic()))
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _counted(request: Request) -> str:
+    if request.prompt is not None:
+        return request.prompt
+    return "\n".join([*(message.text for message in request.messages), request.prefill])
+
+
+def _overhead(request: Request) -> int:
+    return 0 if request.prompt is not None else TEMPLATE_OVERHEAD * (len(request.messages) + 1)
 
 
 def _addressed(request: Request, server: LlamaServer, url: str) -> Request:
