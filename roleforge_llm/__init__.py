@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roleforge_llm.backends import DiscoveredServer as DiscoveredServer
     from roleforge_llm.backends import Request as Request
     from roleforge_llm.backends import Segment as Segment
+    from roleforge_llm.backends import ServerTemplate as ServerTemplate
     from roleforge_llm.backends import Usage as Usage
     from roleforge_llm.backends import estimate_tokens as estimate_tokens
     from roleforge_llm.client import AsyncClient as AsyncClient
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "attempts": "Attempt Event Failure Health",
-    "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment Usage estimate_tokens",
+    "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment ServerTemplate Usage estimate_tokens",
     "client": "AsyncClient AsyncCompletionStream Client CompletionStream Explanation",
     "config": "Config find_config load_config",
     "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning ServerError StreamBroken TemplateError Timeout TooLarge",

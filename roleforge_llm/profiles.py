@@ -244,7 +244,8 @@ def _secret(key: "str | Secret | None") -> "Secret | None":
 class Profile:
     """Everything that one way of getting a reply needs, under one name.
 
-    *template* is the name or path of a prompt format. *endpoint* is None to let :attr:`effective_endpoint`
+    *template* is the name or path of a prompt format, a template's text, or "server" for the server's own;
+    *template_variables* are further values for it. *endpoint* is None to let :attr:`effective_endpoint`
     decide. *fallback_profiles* are tried in order when this profile fails; their own lists are not
     followed. *chat_prefill* overrides what the backend says about continuing an assistant prefill on a chat
     endpoint. *cooldown_seconds* is how long a profile that exhausted its retries is skipped.
@@ -258,6 +259,7 @@ class Profile:
     api_key_env: str | None = None
     model: str = ""
     template: str | None = None
+    template_variables: Mapping[str, object] = attrs.field(factory=dict)
     endpoint: Endpoint | None = None
     sampler: Sampler = attrs.field(factory=Sampler)
     fallback_profiles: tuple[str, ...] = ()

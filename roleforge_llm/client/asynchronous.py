@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -31,7 +32,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        config: Config,
+        config: Config | Mapping[str, object],
         host: PluginHost | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -40,7 +41,7 @@ class AsyncClient:
         self._core = Core(config, host, clock, jitter)
 
     @classmethod
-    def from_config(cls, path: str | None = None, *, host: PluginHost | None = None) -> Self:
+    def from_config(cls, path: str | os.PathLike[str] | None = None, *, host: PluginHost | None = None) -> Self:
         """A client for the configuration at *path*, or for the one that is found."""
         return cls(read_config(path), host)
 

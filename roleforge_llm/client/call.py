@@ -16,6 +16,7 @@ from roleforge_llm.backends import Chunk, Completion, Request
 from roleforge_llm.client.fitting import Fitted, Question, fit
 from roleforge_llm.client.healthbook import HealthBook
 from roleforge_llm.client.journal import Journal
+from roleforge_llm.client.learning import WhichTemplate
 from roleforge_llm.client.reply import Reply
 from roleforge_llm.client.requests import Options, build_request
 from roleforge_llm.client.route import Route
@@ -61,7 +62,8 @@ class Call:
         if not self._route.next():
             raise AllProfilesFailed((), (), reason=_all_resting(targets))
         # Made at once, so that what cannot be sent is told before the call begins.
-        self._checked: Request | None = self._request(conversation.messages)
+        known = self.target.unknown_format is None
+        self._checked: Request | None = self._request(conversation.messages) if known else None
 
     # ------------------------------------------------------------------ attempts
 
@@ -70,12 +72,14 @@ class Call:
         """The profile that is being tried."""
         return self._route.target
 
-    def starting(self) -> Generator[Question, int | None, Request]:
+    def starting(self) -> Generator[Question | WhichTemplate, int | None, Request]:
         """Begin the next attempt: asks what only the backend knows, and gives the request to send."""
         self._decided = None
         if not self._is_loading:
             self._route.number += 1
         self._is_loading = False
+        if (unknown := self.target.unknown_format) is not None:
+            yield WhichTemplate(self.target.profile, unknown)
         fitted = yield from self._fitted()
         self._omitted = fitted.omitted
         if fitted.omitted:
@@ -154,7 +158,7 @@ class Call:
             finish_reason=reply.finish_reason,
             profile=target.profile.name,
             model=reply.model or target.profile.model,
-            format=target.format.name if target.format is not None else None,
+            format=self._format_used(),
             usage=reply.usage if len(segments) < 2 else None,
             reasoning=reply.reasoning,
             tool_calls=reply.tool_calls,
@@ -163,6 +167,11 @@ class Call:
             omitted=self._omitted,
             warnings=tuple(dict.fromkeys((*target.warnings, *self._left_out(), *reply.warnings, *reply.oddities()))),
         )
+
+    def _format_used(self) -> str | None:
+        """The format that made the prompt; on a chat endpoint it only gives stop sequences."""
+        found = self.target.format
+        return found.name if found is not None and self.target.profile.effective_endpoint == "completions" else None
 
     def _left_out(self) -> Sequence[str]:
         if not self._omitted:

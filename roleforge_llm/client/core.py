@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import random
 import threading
 import time
@@ -15,10 +16,11 @@ from roleforge_llm.backends import Backend, BackendSpec
 from roleforge_llm.client.call import Call, Surroundings
 from roleforge_llm.client.explanation import Explanation, explain
 from roleforge_llm.client.healthbook import HealthBook
+from roleforge_llm.client.learning import WhichTemplate
 from roleforge_llm.client.planning import plan
 from roleforge_llm.client.requests import Options
 from roleforge_llm.client.targets import Target, Targets
-from roleforge_llm.config import Config, find_config, load_config
+from roleforge_llm.config import Config, find_config, load_config, parse_config
 from roleforge_llm.errors import ConfigError, Fault, PluginError
 from roleforge_llm.host import PluginHost, default_host
 from roleforge_llm.messages import MessageLike, conversation
@@ -29,7 +31,7 @@ __all__ = ["Core", "host_for", "read_config"]
 log = logging.getLogger("roleforge_llm")
 
 
-def read_config(path: str | None) -> Config:
+def read_config(path: str | os.PathLike[str] | None) -> Config:
     """The configuration at *path*, or the one that is found. Raises :class:`ConfigError` if there is none."""
     found = find_config(path)
     if found is None:
@@ -54,14 +56,14 @@ class Core:
 
     def __init__(
         self,
-        config: Config,
+        config: Config | Mapping[str, object],
         host: PluginHost | None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.config = config
-        self.host = host if host is not None else host_for(config)
-        self._targets = Targets(config, self.host)
+        self.config = config if isinstance(config, Config) else parse_config(config)
+        self.host = host if host is not None else host_for(self.config)
+        self._targets = Targets(self.config, self.host)
         self._around = Surroundings(self.host, HealthBook(), clock, jitter)
         self._backends: dict[str, Backend] = {}
         self._lock = threading.RLock()
@@ -76,8 +78,11 @@ class Core:
         if len(targets) == 1:
             return targets
         by_name = {target.profile.name: target for target in targets}
+        route = getattr(targets[0].policy, "route", None)
+        if route is None:
+            return targets
         try:
-            order = targets[0].policy.route(list(by_name), self._around.health.snapshot())
+            order = route(list(by_name), self._around.health.snapshot())
         except Exception:
             log.exception("failure policy %s failed in route; keeping the order", targets[0].profile.failure_policy)
             return targets
@@ -102,9 +107,11 @@ class Core:
         return plan(self._targets.chain(profile))
 
     def explain(self, messages: Iterable[MessageLike], profile: str | None, options: Options) -> Explanation:
-        """Everything that would be sent, nothing sent."""
+        """Everything that would be sent; nothing is sent but the question for a template = "server"."""
         targets = self._targets.chain(profile)
         backend = self.backend(targets[0].profile.backend)
+        if (unknown := targets[0].unknown_format) is not None:
+            WhichTemplate(targets[0].profile, unknown).ask(backend)
         return explain(self.host, targets, backend, conversation(messages), options)
 
     def check(self) -> Mapping[str, Sequence[Fault]]:
@@ -112,6 +119,9 @@ class Core:
         targets = Targets(attrs.evolve(self.config, strict_templates=True), self.host)
         found = {name: targets.faults(profile) for name, profile in self.config.profiles.items()}
         return {name: faults for name, faults in found.items() if faults}
+
+
+_BACKEND_METHODS = [name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")]
 
 
 def _made(spec: BackendSpec) -> Backend:
@@ -124,4 +134,9 @@ def _made(spec: BackendSpec) -> Backend:
             message = f"the backend {spec.name!r} cannot be loaded from {spec.factory}: {type(error).__name__}: {error}"
             raise PluginError(message) from error
     made: Backend = factory()
+    if missing := [name for name in _BACKEND_METHODS if not callable(getattr(made, name, None))]:
+        message = (
+            f"the backend {spec.name!r} has no {', '.join(missing)}; subclass roleforge_llm.Backend to inherit them"
+        )
+        raise PluginError(message)
     return made

@@ -67,7 +67,8 @@ def _rendered(request: Request, target: Target) -> Request:
     assert target.format is not None, "a completions target always has a format"
     if request.tools:
         raise MessageError("tools need a chat endpoint; set endpoint = 'chat' in the profile")
-    prompt = render_with(target.format, Conversation(request.messages, request.prefill))
+    variables = request.profile.template_variables
+    prompt = render_with(target.format, Conversation(request.messages, request.prefill), variables)
     if target.capabilities.adds_bos and target.format.bos == "template":
         prompt = prompt.removeprefix(target.format.bos_token)
     return attrs.evolve(request, prompt=prompt)

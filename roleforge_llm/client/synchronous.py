@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,13 +27,14 @@ T = TypeVar("T")
 class Client:
     """Gets replies through the profiles of a configuration. Safe to use from many threads.
 
-    *host* is the plugin host to use, by default the one with all installed plugins that *config* allows. *clock*
+    *config* is a :class:`Config`, or a mapping in the schema of the configuration file; no file is read. *host*
+    is the plugin host to use, by default the one with all installed plugins that *config* allows. *clock*
     (monotonic seconds) and *jitter* (a number in [0, 1)) are for tests.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: Config | Mapping[str, object],
         host: PluginHost | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -41,7 +43,7 @@ class Client:
         self._core = Core(config, host, clock, jitter)
 
     @classmethod
-    def from_config(cls, path: str | None = None, *, host: PluginHost | None = None) -> Self:
+    def from_config(cls, path: str | os.PathLike[str] | None = None, *, host: PluginHost | None = None) -> Self:
         """A client for the configuration at *path*, or for the one that is found (see docs/CONFIGURATION.md)."""
         return cls(read_config(path), host)
 

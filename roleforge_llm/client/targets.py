@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
 from roleforge_llm.backends import BackendSpec, Capabilities
 from roleforge_llm.config import Config
 from roleforge_llm.errors import ConfigError, Fault, FormatError, PluginError
-from roleforge_llm.formats import DEFAULT_FORMAT, PromptFormat, find_format
+from roleforge_llm.formats import DEFAULT_FORMAT, SERVER, PromptFormat, ServedFormat, find_format
 from roleforge_llm.host import PluginHost
 from roleforge_llm.policies import FailurePolicy, Limits, PolicySpec
 from roleforge_llm.profiles import Profile
 
 __all__ = ["Target", "Targets"]
+
+log = logging.getLogger("roleforge_llm")
 
 
 @attrs.frozen
@@ -31,6 +34,12 @@ class Target:
     warnings: tuple[str, ...] = ()
 
     @property
+    def unknown_format(self) -> ServedFormat | None:
+        """The format, where it is the server's own and the server has not been asked for it yet."""
+        served = isinstance(self.format, ServedFormat) and not self.format.known
+        return self.format if served else None  # type: ignore[return-value]  # *served* says what it is
+
+    @property
     def continues_prefill(self) -> bool:
         """Whether a request can make the model go on from text that it is given."""
         return self.profile.effective_endpoint == "completions" or self.capabilities.continues_prefill
@@ -44,6 +53,7 @@ class Targets:
         self._host = host
         self._resolved: dict[str, Target] = {}
         self._lock = threading.Lock()
+        self._warned: set[str] = set()
 
     def chain(self, name: str | None) -> tuple[Target, ...]:
         """The requested profile and its fallbacks, in order.
@@ -52,10 +62,18 @@ class Targets:
         unusable at the moment when it is needed.
         """
         profiles = self._config.chain(name)
+        self._warn_of_others({profile.name for profile in profiles})
         faults = [fault for profile in profiles for fault in self.faults(profile)]
         if faults:
             raise ConfigError(faults, str(self._config.source or ""))
         return tuple(self._resolved[profile.name] for profile in profiles)
+
+    def _warn_of_others(self, reachable: Collection[str]) -> None:
+        """Tell once what is wrong with profiles that this call cannot reach: it may go on without them."""
+        for name in self._config.faults.keys() - reachable - self._warned:
+            self._warned.add(name)
+            for fault in self._config.faults[name]:
+                log.warning("%s (profile %s is not used here)", fault, name)
 
     def faults(self, profile: Profile) -> Sequence[Fault]:
         """Everything that keeps *profile* from being used; empty where nothing does."""
@@ -110,9 +128,12 @@ class Targets:
         if profile.template is None and profile.effective_endpoint == "chat":
             return None, ()
         name = profile.template or DEFAULT_FORMAT
+        if name == SERVER:
+            return ServedFormat(f"the server of profile {profile.name!r}"), ()
         config = self._config
+        base = config.source.parent if config.source is not None else None
         try:
-            found = find_format(name, self._host, config.template_folders, strict=config.strict_templates)
+            found = find_format(name, self._host, config.template_folders, strict=config.strict_templates, base=base)
         except (FormatError, PluginError) as error:
             faults.append(Fault(f"profiles.{profile.name}.template", str(error)))
             return None, ()

@@ -47,9 +47,10 @@ def parse_config(
     try:
         root = read_root(table)
     except UnfitError as error:
-        raise ConfigError([*faults, *error.faults(suggestions)], where) from None
+        faults += error.faults(suggestions)
     if faults:
-        raise ConfigError(faults, where)
+        # What would only matter to some profiles is told along with what must be mended anyway.
+        raise ConfigError([*faults, *(fault for found in deferred.values() for fault in found)], where)
     profiles = {name: _profile(found) for name, found in root.profiles.items()}
     return Config(
         profiles=profiles,

@@ -12,6 +12,7 @@ import attrs
 
 from roleforge_llm.errors import FormatNotFound
 from roleforge_llm.formats.base import PromptFormat
+from roleforge_llm.formats.model import completed, model_format
 from roleforge_llm.formats.template import TemplateFormat
 
 __all__ = ["DEFAULT_FORMAT", "SERVER", "FoundFormat", "OfferedFormats", "find_format"]
@@ -78,11 +79,11 @@ def find_format(
         )
     file = _file_in(folders, name)
     if file and name in offered.overridden:
-        return FoundFormat(_from_file(file, name))
+        return FoundFormat(model_format(file, name=name))
     if (found := offered.format(name)) is not None:
         return FoundFormat(found, (_shadowed(name, file),) if file else ())
     if file:
-        return FoundFormat(_from_file(file, name))
+        return FoundFormat(model_format(file, name=name))
     return _default(_unknown(name, offered, folders), offered, strict)
 
 
@@ -95,25 +96,12 @@ def _is_path(name: str) -> bool:
     return path.endswith(_SUFFIXES) or any(separator in path for separator in ("/", "\\", os.sep))
 
 
-# Only a model's own template needs what is loaded here, so the functions below load it late.
-
-
 def _from_text(text: str) -> PromptFormat:
-    from roleforge_llm.formats.model import completed
-
     made = TemplateFormat.from_text("inline", text)
     return completed(made) if made.dialect == "hf" else made
 
 
-def _from_file(path: Path, name: str) -> PromptFormat:
-    from roleforge_llm.formats.model import model_format
-
-    return model_format(path, name=name)
-
-
 def _from_path(name: str, base: str | Path | None) -> PromptFormat:
-    from roleforge_llm.formats.model import model_format
-
     whole = Path(base or "", os.path.expanduser(name))  # noqa: PTH111  # Path raises for an unknown user
     if "#" not in name or whole.exists():
         return model_format(whole)

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias, TypedDict, cast
+from typing import TypeAlias, cast
 
 from jinja2 import nodes
 
 from roleforge_llm.errors import TemplateError
-from roleforge_llm.formats.base import Bos, SystemTurns
+from roleforge_llm.formats.fields import CHOICES, LISTS, TEXTS, Metadata
 from roleforge_llm.sandbox import Dialect
 
-__all__ = ["Metadata", "dialect_of", "read_metadata"]
+__all__ = ["dialect_of", "read_metadata"]
 
 NATIVE_VARIABLES = frozenset({"system_prompt", "history", "user_message", "assistant_message"})
 
 Constant: TypeAlias = "bool | int | float | str | tuple[Constant, ...] | None"
-
-
-class Metadata(TypedDict, total=False):
-    """What a template says about itself; the meaning of each is in :class:`PromptFormat`."""
-
-    stop: tuple[str, ...]
-    control_tokens: tuple[str, ...]
-    reply_prefix: str
-    reply_suffix: str
-    system_turns: SystemTurns
-    bos: Bos
-    source: str
-    description: str
-
-
-_LISTS = {"stop_sequence": "stop", "control_tokens": "control_tokens"}
-_TEXTS = ("reply_prefix", "reply_suffix", "source", "description")
-_CHOICES = {"system_turns": ("any", "first", "none"), "bos": ("server", "template")}
 
 
 def dialect_of(tree: nodes.Template) -> Dialect:
@@ -55,11 +37,11 @@ def read_metadata(tree: nodes.Template, filename: str) -> Metadata:
     found: dict[str, object] = {}
     for name, node in _assignments(tree):
         try:
-            if name in _LISTS:
-                found[_LISTS[name]] = _texts(name, _literal(name, node.node))
-            elif name in _TEXTS:
+            if name in LISTS:
+                found[LISTS[name]] = _texts(name, _literal(name, node.node))
+            elif name in TEXTS:
                 found[name] = _text(name, _literal(name, node.node))
-            elif name in _CHOICES:
+            elif name in CHOICES:
                 found[name] = _choice(name, _literal(name, node.node))
         except (TypeError, ValueError) as error:
             raise TemplateError(f"{filename}:{node.lineno}: {error}") from None
@@ -109,7 +91,7 @@ def _text(name: str, value: Constant) -> str:
 
 
 def _choice(name: str, value: Constant) -> str:
-    if value not in _CHOICES[name]:
-        known = ", ".join(f'"{choice}"' for choice in _CHOICES[name])
+    if value not in CHOICES[name]:
+        known = ", ".join(f'"{choice}"' for choice in CHOICES[name])
         raise ValueError(f"{name} must be one of {known}, not {value!r:.60}")
     return str(value)

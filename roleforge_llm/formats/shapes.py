@@ -7,12 +7,14 @@ system turns among them only where the format has them. Nothing is lost on the w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from roleforge_llm.errors import MessageError
 from roleforge_llm.formats.base import SystemTurns
 from roleforge_llm.messages import Message
-from roleforge_llm.sandbox import Plain
+
+if TYPE_CHECKING:
+    from roleforge_llm.sandbox import Plain
 
 __all__ = ["Shape", "shape"]
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from roleforge_llm.errors import FormatError, FormatNotFound, TemplateError
 from roleforge_llm.formats.base import Bos, SystemTurns
-from roleforge_llm.formats.metadata import dialect_of, read_metadata
 from roleforge_llm.formats.shapes import shape
 from roleforge_llm.messages import Conversation, Message
-from roleforge_llm.sandbox import Dialect, Plain, parse, plain, render_template
 
-__all__ = ["TemplateFormat"]
+if TYPE_CHECKING:
+    from roleforge_llm.sandbox import Dialect, Plain
+
+__all__ = ["TemplateFormat", "read_text"]
 
 _FILLED_IN = frozenset({"system_prompt", "history", "user_message", "assistant_message", "messages"})
 
@@ -55,6 +56,9 @@ class TemplateFormat:
 
         Raises :class:`TemplateError` with file and line.
         """
+        from roleforge_llm.formats.metadata import dialect_of, read_metadata
+        from roleforge_llm.sandbox import parse
+
         filename = filename or f"<{name}>"
         if dialect != "native":
             # The hf dialect knows every tag of the native one, so that either can be read in it.
@@ -72,18 +76,20 @@ class TemplateFormat:
         is no template.
         """
         path = Path(path)
-        made = cls.from_text(name or path.stem, _read(path), dialect=dialect, filename=str(path))
+        made = cls.from_text(name or path.stem, read_text(path), dialect=dialect, filename=str(path))
         return attrs.evolve(made, path=path)
 
     def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
         """The whole prompt. Raises :class:`MessageError`, :class:`TemplateError` and :class:`FormatError`.
 
         With the variable ``add_generation_prompt`` false the conversation is closed: what would be the prefill is
-        then a message of the assistant's (hf dialect only).
+        then a message of the assistant's. A native template that does not read the variable has no such form.
         """
+        from roleforge_llm.sandbox import plain, render_template
+
         variables = variables or {}
         self._check_place_for(variables)
-        if self.dialect == "hf" and variables.get("add_generation_prompt", True) is False:
+        if variables.get("add_generation_prompt", True) is False and self._can_be_closed():
             conversation = _closed(conversation)
         context = self._tokens()
         context.update(self._native(conversation) if self.dialect == "native" else self._hf(conversation))
@@ -103,6 +109,9 @@ class TemplateFormat:
                     f"the format {self.name!r} has no place for {name}; use a chat endpoint or the model's own template"
                 )
 
+    def _can_be_closed(self) -> bool:
+        return self.dialect == "hf" or "add_generation_prompt" in self.text
+
     def _begun(self, prefill: str) -> str:
         """*prefill* as the model would have written it."""
         return f"{self.reply_prefix}{prefill}" if prefill else ""
@@ -115,6 +124,8 @@ class TemplateFormat:
         return {**cast("dict[str, Plain]", shaped), "assistant_message": conversation.prefill}
 
     def _hf(self, conversation: Conversation) -> dict[str, Plain]:
+        from roleforge_llm.sandbox import plain
+
         messages = [plain(message.to_dict(), "a message") for message in conversation.messages]
         return {"messages": messages, "tools": None, "documents": None}
 
@@ -125,7 +136,8 @@ def _closed(conversation: Conversation) -> Conversation:
     return Conversation((*conversation.messages, Message("assistant", conversation.prefill)))
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a template file. Raises :class:`FormatNotFound` and :class:`TemplateError`."""
     if path.suffix in {".json", ".gguf"}:
         raise TemplateError(f"{path}: is no template; give a .jinja file with the template's text")
     try:

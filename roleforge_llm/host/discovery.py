@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from roleforge_llm.hookspecs import PROJECT
-from roleforge_llm.host.isolation import PluginFault, described
+from roleforge_llm.host.installed import Installed, installed_distributions
+from roleforge_llm.host.isolation import PluginFault
 from roleforge_llm.host.records import PluginRecord
-
-if TYPE_CHECKING:
-    from importlib.metadata import Distribution, EntryPoint
 
 __all__ = ["Candidate", "given_plugin", "installed_plugins"]
 
-_GROUP = re.compile(rf"^\s*\[\s*{PROJECT}\s*\]", re.MULTILINE)
 _LONGEST_SOURCE = 1_000_000
 
 
@@ -63,57 +60,38 @@ def given_plugin(plugin: object) -> Candidate:
 
 
 def _found() -> Iterator[Candidate]:
-    """As ``importlib.metadata`` finds them, but no distribution's unreadable file hides the plugins of others."""
-    from importlib.metadata import distributions
-
-    names: set[str] = set()
-    for distribution in distributions():
-        if not _GROUP.search(distribution.read_text("entry_points.txt") or ""):
-            continue
-        if (name := _name(distribution)) in names:
-            continue  # the first on the path wins, as for imports
-        names.add(name)
+    for distribution in installed_distributions():
         try:
-            yield from map(_candidate, distribution.entry_points.select(group=PROJECT))
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with a plugin's files
-            yield _unreadable(distribution, f"its entry points cannot be read: {described(error)}")
+            yield from [_candidate(distribution, name, value) for name, value in distribution.entry_points()]
+        except PluginFault as fault:
+            yield Candidate(_record(distribution, distribution.name), functools.partial(_raise, fault), tuple)
 
 
-def _candidate(point: EntryPoint) -> Candidate:
-    name, version = (_name(point.dist), _version(point.dist)) if point.dist else ("", "")
-    return Candidate(PluginRecord(point.name, name, version), point.load, functools.partial(_sources, point))
+def _candidate(distribution: Installed, name: str, value: str) -> Candidate:
+    """The plugin of the entry point ``name = package.module:attribute``."""
+    module, _, attributes = (part.strip() for part in value.partition("[")[0].partition(":"))
 
-
-def _unreadable(distribution: Distribution, fault: str) -> Candidate:
     def load() -> object:
-        raise PluginFault(fault)
+        return functools.reduce(getattr, filter(None, attributes.split(".")), importlib.import_module(module))
 
-    name = _name(distribution)
-    return Candidate(PluginRecord(name, name, _version(distribution)), load, tuple)
-
-
-def _name(distribution: Distribution) -> str:
-    return distribution.metadata["Name"] or ""
+    return Candidate(_record(distribution, name), load, functools.partial(_sources, distribution, module))
 
 
-def _version(distribution: Distribution) -> str:
-    return distribution.metadata["Version"] or ""
+def _record(distribution: Installed, name: str) -> PluginRecord:
+    return PluginRecord(name, distribution.name, distribution.version)
 
 
-def _sources(point: EntryPoint) -> Iterator[tuple[str, str]]:
-    for path in _files(point):
+def _raise(fault: PluginFault) -> object:
+    raise fault
+
+
+def _sources(distribution: Installed, module: str) -> Iterator[tuple[str, str]]:
+    listed = any(path.suffix == ".py" and path.exists() for path in distribution.files)
+    for path in distribution.files if listed else _files_of_package(module.partition(".")[0]):
         if path.suffix == ".jinja":
             yield path.stem, ""
         elif path.suffix == ".py":
             yield "", _text(path)
-
-
-def _files(point: EntryPoint) -> Iterable[Path]:
-    listed = point.dist.files if point.dist else None
-    paths = [Path(str(file.locate())) for file in listed or ()]
-    if any(path.suffix == ".py" and path.exists() for path in paths):
-        return paths
-    return _files_of_package(point.value.partition(":")[0].partition(".")[0].strip())
 
 
 def _files_of_package(package: str) -> Iterable[Path]:

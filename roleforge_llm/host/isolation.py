@@ -15,7 +15,7 @@ __all__ = ["PluginFault", "described", "isolated", "logged"]
 _LONGEST_TEXT = 500
 
 
-class PluginFault(Exception):  # noqa: N818  # recorded, never seen by a caller
+class PluginFault(Exception):  # recorded, never seen by a caller
     """What a plugin did wrong, in one line, and the status that it has from then on."""
 
     def __init__(self, text: str, status: Status = "failed") -> None:

@@ -121,6 +121,12 @@ def huge_line(request: Received) -> Iterator[Action]:  # noqa: ARG001 - the same
     yield b"0\r\n\r\n"
 
 
+def infinite(request: Received) -> Iterator[Action]:
+    """A streamed reply that does not end before hundreds of megabytes."""
+    many = event(piece("word " * 100)) * 100
+    return Stream(many for _ in range(10_000))(request)
+
+
 def deep(request: Received) -> Iterator[Action]:
     """JSON that is nested beyond any parser."""
     return Reply(body=b"[" * 100_000 + b"]" * 100_000)(request)

@@ -59,7 +59,7 @@ class Reply:
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
-    def __call__(self, request: Received) -> Iterator[Action]:  # noqa: ARG002 - the same for every request
+    def __call__(self, request: Received) -> Iterator[Action]:
         """The actions of this answer."""
         body = self.body if self.json is None else json.dumps(self.json).encode()
         headers = {"content-type": "application/json", "content-length": str(len(body)), **self.headers}
@@ -79,7 +79,7 @@ class Stream:
     then: tuple[Action, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
-    def __call__(self, request: Received) -> Iterator[Action]:  # noqa: ARG002 - the same for every request
+    def __call__(self, request: Received) -> Iterator[Action]:
         """The actions of this answer."""
         yield head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked", **self.headers})
         for item in self.events:

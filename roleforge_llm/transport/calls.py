@@ -42,7 +42,7 @@ class Call:
     *secrets* are what must never be shown; values in the URL's query count as secrets too.
     """
 
-    __slots__ = ("clock", "ended", "mask", "opened", "origin", "phase", "prefix", "request_id", "url")
+    __slots__ = ("clock", "ended", "mask", "origin", "phase", "prefix", "request_id", "url")
 
     def __init__(
         self, url: str, timeouts: Timeouts, deadline: float | None = None, secrets: Iterable[str] = ()
@@ -53,13 +53,12 @@ class Call:
         self.mask = Mask((*secrets, *_query_values(url)))
         self.request_id: str | None = None
         self.phase: Phase = "connecting"
-        self.opened = False
         self.ended = False
         self.prefix = b""
 
     def connecting(self) -> float | None:
         """Seconds that opening a connection may take."""
-        self.phase, self.opened, self.prefix = "connecting", True, b""
+        self.phase, self.prefix = "connecting", b""
         self.clock.connecting()
         return self.clock.remaining()
 
@@ -88,11 +87,6 @@ class Call:
             self.ended = True
         elif len(self.prefix) < 5:
             self.prefix += data[:5]
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the request went out on a connection of earlier use and no byte came back."""
-        return not self.opened and not self.prefix and self.phase != "reading"
 
     @property
     def speaks_http(self) -> bool:

@@ -30,7 +30,7 @@ class Decoder:
     def __init__(self, encoding: str = "", limit: int = MAX_BODY) -> None:
         self._limit = limit
         self._size = 0
-        self._deflate = False
+        self._head: bytes | None = None
         self._inflater: _Inflater | None = None
         match encoding.strip().lower():
             case "" | "identity":
@@ -38,13 +38,13 @@ class Decoder:
             case "gzip" | "x-gzip":
                 self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
             case "deflate":
-                self._inflater, self._deflate = zlib.decompressobj(), True
+                self._head = b""
             case _:
                 raise BadReply("the reply has a content encoding that was not asked for", kind="unreadable")
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The decoded pieces of *data*."""
-        for piece in self._pieces(data) if self._inflater else (data,):
+        for piece in self._pieces(data):
             self._size += len(piece)
             if self._size > self._limit:
                 raise TooLarge(f"the reply is longer than {self._limit} bytes", kind="body")
@@ -52,24 +52,33 @@ class Decoder:
 
     def end(self) -> None:
         """Say that the body is over. Raises :class:`BadReply` if the encoded data is not."""
-        if self._inflater is not None and not self._inflater.eof:
+        if self._head is not None or (self._inflater is not None and not self._inflater.eof):
             raise BadReply("the compressed reply is cut off", kind="unreadable")
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
-        assert self._inflater is not None
+        if self._head is not None:
+            data = self._begin_deflate(self._head + data)
+        if self._inflater is None:
+            yield data
+            return
         while data and not self._inflater.eof:
-            if piece := self._inflate(data):
+            if piece := _inflate(self._inflater, data):
                 yield piece
             data = self._inflater.unconsumed_tail
-        self._deflate = False
 
-    def _inflate(self, data: bytes) -> bytes:
-        assert self._inflater is not None
-        try:
-            return self._inflater.decompress(data, PIECE)
-        except zlib.error:
-            if not self._deflate:
-                raise BadReply("the reply is not compressed as its header says", kind="unreadable") from None
-            # "deflate" means zlib's format, but some servers send the bare one.
-            self._inflater, self._deflate = zlib.decompressobj(-zlib.MAX_WBITS), False
-            return self._inflate(data)
+    def _begin_deflate(self, data: bytes) -> bytes:
+        # "deflate" means zlib's format, but some servers send the bare one; the first two bytes tell.
+        if len(data) < 2:
+            self._head = data
+            return b""
+        framed = data[0] & 15 == 8 and int.from_bytes(data[:2], "big") % 31 == 0
+        self._head = None
+        self._inflater = zlib.decompressobj(zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)
+        return data
+
+
+def _inflate(inflater: _Inflater, data: bytes) -> bytes:
+    try:
+        return inflater.decompress(data, PIECE)
+    except zlib.error:
+        raise BadReply("the reply is not compressed as its header says", kind="unreadable") from None

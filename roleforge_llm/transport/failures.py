@@ -72,7 +72,9 @@ def _timeout_failure(_: Exception, call: Call) -> BackendError:
 
 
 def _unsendable_failure(_: Exception, call: Call) -> BackendError:
-    return InvalidRequest(f"the request to {call.origin} cannot be sent; check baseURL, apiKey and headers")
+    return InvalidRequest(
+        f"the request to {call.origin} cannot be sent; check baseURL, apiKey and headers", kind="unsendable"
+    )
 
 
 def _proxy_failure(_: Exception, call: Call) -> BackendError:
@@ -124,9 +126,9 @@ def _is_tls(cause: BaseException) -> bool:
 def _tls_reason(causes: list[BaseException]) -> str:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f": {one_line(cause.verify_message)}"
-        if isinstance(cause, ssl.SSLError) and cause.reason:
-            return f": {one_line(cause.reason.replace('_', ' ').lower())}"
+            return f": {one_line(getattr(cause, 'verify_message', 'the certificate is refused'))}"
+        if isinstance(cause, ssl.SSLError) and (reason := getattr(cause, "reason", None)):
+            return f": {one_line(reason.replace('_', ' ').lower())}"
     return ""
 
 

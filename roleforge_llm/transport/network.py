@@ -32,13 +32,13 @@ class _TimedStream(httpcore2.NetworkStream):
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the clock knows better
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         call = current_call()
         data = self._stream.read(max_bytes, call.waiting())
         call.received(data)
         return data
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the clock knows better
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
         call = current_call()
         for part in _slices(buffer):
             self._stream.write(part, call.sending())
@@ -50,7 +50,7 @@ class _TimedStream(httpcore2.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the clock knows better
+        timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, current_call().securing()))
 
@@ -68,7 +68,7 @@ class TimedBackend(httpcore2.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002 - the clock knows better
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
@@ -99,13 +99,13 @@ class _AsyncTimedStream(httpcore2.AsyncNetworkStream):
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - as above
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
         call = current_call()
         data = await self._stream.read(max_bytes, call.waiting())
         call.received(data)
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - as above
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
         call = current_call()
         for part in _slices(buffer):
             await self._stream.write(part, call.sending())
@@ -117,7 +117,7 @@ class _AsyncTimedStream(httpcore2.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - as above
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
     ) -> httpcore2.AsyncNetworkStream:
         left = current_call().securing()
         return _AsyncTimedStream(await self._stream.start_tls(ssl_context, server_hostname, left))
@@ -136,7 +136,7 @@ class AsyncTimedBackend(httpcore2.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - as above
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:

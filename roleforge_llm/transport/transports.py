@@ -1,7 +1,9 @@
 """HTTP transports for httpx2 that are bounded in time and size, and speak in errors of ours.
 
 A reply that is no success never leaves the transport: it becomes its error here, with a bounded part of its
-body read. A success's body is decoded here, in bounded pieces. No redirect is followed.
+body read. A success's body is decoded here, in bounded pieces. No redirect is followed, and nothing is sent twice:
+the pool drops a connection that the server has closed before it is used again, and what breaks later is an
+attempt that failed, for the failure policy to judge.
 """
 
 from __future__ import annotations
@@ -18,8 +20,6 @@ from roleforge_llm.transport.calls import Call, current_call
 from roleforge_llm.transport.failures import exception_failure, status_failure
 
 __all__ = ["AsyncTimedTransport", "TimedTransport"]
-
-_BROKEN = (httpcore2.NetworkError, httpcore2.RemoteProtocolError)
 
 
 class TimedTransport(httpx2.BaseTransport):
@@ -38,18 +38,6 @@ class TimedTransport(httpx2.BaseTransport):
         return _response(reply, body)
 
     def _send(self, request: httpcore2.Request, call: Call) -> httpcore2.Response:
-        try:
-            return self._pool.handle_request(request)
-        except _BROKEN as exc:
-            if not call.is_stale:
-                raise exception_failure(exc, call) from None
-        except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
-            raise exception_failure(exc, call) from None
-        # The server had closed a connection that lay idle. What else lies idle is likely to be as old, so
-        # the request goes out once more on a fresh one.
-        for connection in self._pool.connections:
-            if connection.is_idle():
-                connection.close()
         try:
             return self._pool.handle_request(request)
         except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
@@ -76,16 +64,6 @@ class AsyncTimedTransport(httpx2.AsyncBaseTransport):
         return _response(reply, body)
 
     async def _send(self, request: httpcore2.Request, call: Call) -> httpcore2.Response:
-        try:
-            return await self._pool.handle_async_request(request)
-        except _BROKEN as exc:
-            if not call.is_stale:
-                raise exception_failure(exc, call) from None
-        except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours
-            raise exception_failure(exc, call) from None
-        for connection in self._pool.connections:
-            if connection.is_idle():
-                await connection.aclose()
         try:
             return await self._pool.handle_async_request(request)
         except Exception as exc:  # noqa: BLE001 - every failure becomes one of ours

@@ -30,7 +30,7 @@ def test_config_check_reports_everything_at_once(run, config):
     assert (found.code, found.out) == (2, "")
     for part in (
         "profiles.a.backend: no plugin offers the backend 'opnai-compatible'; did you mean openai-compatible?",
-        "profiles.a.template: no prompt format is called 'chatmll'; did you mean 'chatml'?",
+        "profiles.a.template: no prompt format is called 'chatmll'; did you mean 'chatml'",
         "NOT_SET_ANYWHERE",
         "profiles.c.failurePolicy: no plugin offers the failure policy",
         "profiles.c.baseURL: the backend openai-compatible needs the URL of a server",

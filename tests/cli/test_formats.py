@@ -56,7 +56,7 @@ def test_variables_reach_the_template(run, tmp_path):
 def test_an_unknown_format_warns_and_uses_chatml(run):
     found = run("render", "--format", "chatmll", "--user", "Hi", "--json")
     assert (found.code, found.json["format"], found.json["text"]) == (0, "chatml", CHATML)
-    assert "no prompt format is called 'chatmll'; did you mean 'chatml'?" in found.err
+    assert "no prompt format is called 'chatmll'; did you mean 'chatml'" in found.err
 
 
 def test_a_broken_template_is_one_line_with_its_place(run, tmp_path):

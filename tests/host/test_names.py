@@ -1,5 +1,8 @@
 """Who gets a name that several plugins offer, and who may not play at all."""
 
+import zipfile
+from textwrap import dedent
+
 import click
 import pytest
 
@@ -139,7 +142,8 @@ def test_a_star_disables_all_installed_plugins_but_the_hosts_own(site):
 
 def test_the_hosts_own_plugin_comes_first_whatever_the_names(site):
     offer(site, "aaa", "aaa")
-    assert report(site)["formats"][-1] == "aaa"
+    names = report(site)["formats"]
+    assert names.index("vicuna") < names.index("aaa")
 
 
 def test_plugins_are_found_only_where_entry_points_are_wanted(site):
@@ -152,3 +156,37 @@ def test_plugins_are_found_only_where_entry_points_are_wanted(site):
 def test_the_reserved_commands_are_the_command_lines_own():
     added = {command.name for command in default_host().commands()}
     assert set(cli.list_commands(click.Context(cli))) - added == OWN_COMMANDS
+
+
+def test_the_installed_plugins_are_those_that_python_itself_finds(site):
+    offer(site, "one", "mine")
+    offer(site, "two-more", "yours", version="2.0rc1", point_name="pt", entry_point="two_more")
+    found = site.run(
+        """
+        import json, sys
+        from importlib.metadata import entry_points
+        import roleforge_llm as rf
+        theirs = {(p.name, p.dist.name, p.dist.version) for p in entry_points(group="roleforge_llm")}
+        ours = {(r.name, r.distribution, r.version) for r in rf.PluginHost().records}
+        print(json.dumps([ours == theirs, len(ours)]))
+        """
+    )
+    assert found[0]
+    assert found[1] >= 3
+
+
+def test_a_plugin_in_an_archive_on_the_path_is_found(site):
+    offer(site, "zipped", "mine")
+    archive = site.folder / "archive"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in [*site.folder.glob("zipped*.py"), *site.folder.glob("zipped*/*")]:
+            packed.write(path, path.relative_to(site.folder))
+            path.unlink()
+    found = site.run(
+        "import sys; sys.path.insert(0, "
+        + repr(str(archive))
+        + ")\n"
+        + dedent(REPORT).format(arguments="", asked=["mine"])
+    )
+    assert found["asked"] == {"mine": "zipped"}
+    assert found["status"]["builtin"] == "loaded"

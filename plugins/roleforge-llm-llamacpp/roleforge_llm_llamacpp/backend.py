@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 
-from roleforge_llm import Backend, Chunk, Completion, Profile, Request, Secret
+from roleforge_llm import Backend, Chunk, Completion, Message, Profile, Request, Secret, ServerTemplate
 from roleforge_llm_llamacpp.models import model_file
 from roleforge_llm_llamacpp.native import NativeApi
 from roleforge_llm_llamacpp.server import DEFAULT_CONTEXT, STARTING, LlamaServer
@@ -89,6 +89,20 @@ class LlamaCppBackend(Backend):
     async def acontext_window(self, profile: Profile) -> int | None:
         """:meth:`context_window` for asyncio; asks nobody."""
         return DEFAULT_CONTEXT
+
+    def server_template(self, profile: Profile) -> ServerTemplate | None:
+        """The chat template of the model file, as its server gives it."""
+        return self._talk.server_template(self._located(profile))
+
+    def server_prompt(self, profile: Profile, messages: Sequence[Message]) -> str | None:
+        """What the server makes of *messages*."""
+        return self._talk.server_prompt(self._located(profile), messages)
+
+    def _located(self, profile: Profile) -> Profile:
+        """*profile* with the address and the key of its server, which is started if need be."""
+        request = Request(profile, "chat", (), profile.sampler)
+        server = self._server(request)
+        return _addressed(request, server, server.url(_patience(request))).profile
 
     async def aclose(self) -> None:
         """:meth:`close` for asyncio."""

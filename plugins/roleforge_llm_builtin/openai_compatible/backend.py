@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from roleforge_llm.backends import Backend, Capabilities, Chunk, Completion, Request
+from roleforge_llm.backends import Backend, Capabilities, Chunk, Completion, Request, ServerTemplate
 from roleforge_llm.errors import BackendError
+from roleforge_llm.messages import Message
 from roleforge_llm.profiles import Profile
 from roleforge_llm.transport import Call, PerLoop, PerProcess, async_opened, opened
 from roleforge_llm_builtin.openai_compatible.capabilities import capabilities
 from roleforge_llm_builtin.openai_compatible.replies import unread, whole_reply
 from roleforge_llm_builtin.openai_compatible.requests import body_of, encoded, headers_of, url_of
 from roleforge_llm_builtin.openai_compatible.sdk import AsyncSdk, Sdk
+from roleforge_llm_builtin.openai_compatible.server_templates import ServerTemplates
 from roleforge_llm_builtin.openai_compatible.streams import StreamReader
 
 __all__ = ["OpenAICompatibleBackend"]
@@ -29,6 +31,7 @@ class OpenAICompatibleBackend(Backend):
         self._capabilities = capabilities
         self._clients = PerProcess(Sdk)
         self._async_clients = PerLoop(AsyncSdk)
+        self._templates = ServerTemplates()
 
     def wire_body(self, request: Request) -> Mapping[str, object]:
         """The body that is sent for *request*."""
@@ -93,8 +96,17 @@ class OpenAICompatibleBackend(Backend):
         for chunk in reader.end():
             yield chunk
 
+    def server_template(self, profile: Profile) -> ServerTemplate | None:
+        """The chat template in the server's ``/props``."""
+        return self._templates.template(profile)
+
+    def server_prompt(self, profile: Profile, messages: Sequence[Message]) -> str | None:
+        """What the server's ``/apply-template`` makes of *messages*."""
+        return self._templates.prompt(profile, messages)
+
     def close(self) -> None:
         """Close the connections of this process; the backend can be used again afterwards."""
+        self._templates.close()
         for client in self._clients.drain():
             client.close()
 

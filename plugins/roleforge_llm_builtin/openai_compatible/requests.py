@@ -57,7 +57,9 @@ def headers_of(profile: Profile) -> dict[str, str]:
     for name, value in headers.items():
         if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
             what = "apiKey" if name == "authorization" else f"the header {name!r:.60}"
-            raise InvalidRequest(f"{what} of the profile cannot stand in a header; is a line break in it?")
+            raise InvalidRequest(
+                f"{what} of the profile cannot stand in a header; is a line break in it?", kind="unsendable"
+            )
     return headers
 
 
@@ -106,7 +108,9 @@ def encoded(body: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the request is not JSON: {error}; check sampler.extra and tools") from None
+        raise InvalidRequest(
+            f"the request is not JSON: {error}; check sampler.extra and tools", kind="unsendable"
+        ) from None
 
 
 def _plain(value: object) -> object:

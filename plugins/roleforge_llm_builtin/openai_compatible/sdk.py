@@ -36,7 +36,9 @@ def sdk_failure(exc: openai.OpenAIError, call: Call) -> BackendError:
         return call.clock.timeout()
     if isinstance(exc, openai.APIConnectionError):
         return exception_failure(exc.__cause__ if isinstance(exc.__cause__, Exception) else ConnectionError(), call)
-    return InvalidRequest(f"the openai package refuses the request to {call.origin} ({type(exc).__name__})")
+    return InvalidRequest(
+        f"the openai package refuses the request to {call.origin} ({type(exc).__name__})", kind="unsendable"
+    )
 
 
 class Sdk(openai.OpenAI):

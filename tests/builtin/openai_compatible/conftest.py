@@ -87,13 +87,17 @@ class Outcome:
     """What came of one request: the text so far, and the last chunk, the completion or the error."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self._pieces: list[str] = []
         self.reply: Completion | Chunk | None = None
         self.error: Exception | None = None
 
     def take(self, chunk: Completion | Chunk) -> None:
-        self.text += chunk.text
+        self._pieces.append(chunk.text)
         self.reply = chunk
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
 
 
 def sync_outcome(backend, request) -> Outcome:

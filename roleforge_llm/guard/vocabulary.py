@@ -1,0 +1,96 @@
+"""Which markers a prompt format has.
+
+Its control tokens, its stop sequences where they are markers, the tokens for the beginning and end of a
+text, tokens that stand in its template, and, for a format that declares no control tokens, what it is
+seen to put around the messages of a small conversation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import attrs
+
+from roleforge_llm.formats import PromptFormat, TemplateFormat
+from roleforge_llm.guard.markers import Markers
+from roleforge_llm.messages import Conversation, Message
+
+__all__ = ["Vocabulary", "vocabulary_of"]
+
+_IN_SOURCE = re.compile(r"<[|｜][^<>|｜\s'\"{}]{1,60}[|｜]>|\[/?[A-Z][A-Z_]{1,40}\]")
+_IN_PROMPT = re.compile(r"<<?[|｜/]*[\w▁.:-]+[|｜]*>>?|\[/?\w*[A-Z]\w*\]")
+_WORD = re.compile(r"(?:#+ ?)?[A-Z][A-Za-z0-9]*(?: [A-Z][A-Za-z0-9]*){0,3}:(?=\s*$)")
+_STOP = re.compile(r"\s*([<\[{]\S*[>\]}]|\S.*\w.*:)\s*", re.DOTALL)
+_LOOKED_FOR = re.compile(
+    r"""(['"])(?P<in>[^'"]+)\1\s+(?:not\s+)?in\b|\.(?:r?split|r?partition|replace|[lr]?strip)\(\s*(['"])(?P<at>[^'"]+)\3"""
+)
+_HIDDEN = re.compile(r"\\(?:[xuUN]|\d)")
+"""An escape in a string of a template: a character that its source does not show."""
+
+_SENTINEL = "Sentinel"
+_PROBES = (
+    ("system", "user", "assistant", "user"),
+    ("user", "assistant", "user"),
+    ("user", "assistant", "tool"),
+)
+
+
+@attrs.frozen
+class Vocabulary:
+    """The markers of one format.
+
+    *markers* are all of them, *replies* those that the text of an assistant must not hold: without what the
+    template itself looks for in it, such as the tags of reasoning. *closed* says that no text in the template
+    ends within a marker, so that content with nothing a marker could begin with can complete none.
+    """
+
+    markers: Markers
+    replies: Markers
+    closed: bool
+
+
+def vocabulary_of(format: PromptFormat) -> Vocabulary:  # noqa: A002  # the word for it everywhere else, too
+    """The markers of *format*. A template's are found once per process."""
+    if isinstance(format, TemplateFormat):
+        return _of_template(format)
+    markers = Markers({*_declared(format), *(() if format.control_tokens else _seen(format))})
+    return Vocabulary(markers, markers, closed=False)
+
+
+@lru_cache(maxsize=512)
+def _of_template(template: TemplateFormat) -> Vocabulary:
+    source = template.text
+    texts = {*_declared(template), template.eos_token, *_IN_SOURCE.findall(source)}
+    if not template.control_tokens:
+        texts.update(_seen(template))
+    looked_for = {(match["in"] or match["at"]).strip() for match in _LOOKED_FOR.finditer(source)}
+    markers = Markers(texts)
+    replies = Markers(texts - looked_for) if texts & looked_for else markers
+    return Vocabulary(markers, replies, closed=not _HIDDEN.search(source) and not markers.leaves_open(source))
+
+
+def _declared(format: PromptFormat) -> Iterator[str]:  # noqa: A002  # as above
+    yield from format.control_tokens
+    yield from (text for text in format.stop if _STOP.fullmatch(text))
+    yield format.bos_token
+
+
+def _seen(format: PromptFormat) -> Iterator[str]:  # noqa: A002  # as above
+    """What *format* puts around messages that hold nothing of it."""
+    for roles in _PROBES:
+        try:
+            text = format.render(Conversation(tuple(_probe(role) for role in roles)))
+        except Exception:  # noqa: BLE001, S112  # a format may refuse any shape of conversation
+            continue
+        for part in text.split(_SENTINEL):
+            tokens = _IN_PROMPT.findall(part)
+            yield from tokens
+            yield from _WORD.findall(part)
+
+
+def _probe(role: str) -> Message:
+    if role == "tool":
+        return Message("tool", _SENTINEL, extra={"tool_call_id": "abcdefghi"})
+    return Message(role, _SENTINEL)

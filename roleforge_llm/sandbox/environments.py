@@ -1,0 +1,133 @@
+"""The environments: one per dialect for strangers' templates, and one for those that packages bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Literal, NoReturn, TypeAlias
+
+import jinja2
+from jinja2 import Environment, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.ext import Extension, LoopControlExtension
+from jinja2.parser import Parser
+from jinja2.runtime import Context, LoopContext, Macro
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from roleforge_llm.sandbox.budget import Budget
+from roleforge_llm.sandbox.compiler import GuardedCodeGenerator
+from roleforge_llm.sandbox.filters import GUARDED_FILTERS, GUARDED_TESTS, to_json
+from roleforge_llm.sandbox.functions import Function, guarded_functions, raise_exception, strftime, strftime_now
+from roleforge_llm.sandbox.limits import Limits
+from roleforge_llm.sandbox.methods import DICT_NAMES, METHODS, attribute, call_method
+from roleforge_llm.sandbox.operators import OPERATORS
+
+__all__ = ["Dialect", "GuardedContext", "environment"]
+
+Dialect: TypeAlias = Literal["native", "hf"]
+
+
+@cache
+def environment(dialect: Dialect, trusted: bool = False) -> Environment:
+    """The environment for templates of *dialect*; a *trusted* one spares the price of guarding."""
+    kind = _Trusted if trusted else _Guarded
+    if dialect == "native":
+        return kind(trim_blocks=True, undefined=jinja2.StrictUndefined, cache_size=0, extensions=[Limits])
+    made = kind(
+        trim_blocks=True, lstrip_blocks=True, cache_size=0, extensions=[Limits, LoopControlExtension, _Generation]
+    )
+    made.globals["strftime_now"] = strftime_now if trusted else Function(strftime)
+    return made
+
+
+class _Trusted(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox with the filters and functions that guarded templates have."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.filters = {name: run for name, run in self.filters.items() if name in GUARDED_FILTERS}
+        self.filters["tojson"] = to_json
+        self.globals = {name: value for name, value in self.globals.items() if name in guarded_functions()}
+        self.globals["raise_exception"] = raise_exception
+
+    def unsafe_undefined(self, obj: object, attribute: str) -> NoReturn:
+        # Jinja gives an undefined value here, which a lenient dialect would print as nothing.
+        raise SecurityError(f"access to attribute {attribute!r} of {type(obj).__name__!r} object is unsafe")
+
+
+class GuardedContext(Context):
+    """The variables of one rendering, and what it may cost."""
+
+    budget: Budget
+
+
+class _Guarded(Environment):
+    """An environment in which nothing can be reached but what this package lists, and all is priced."""
+
+    sandboxed = True
+    optimized = False  # folding constants would run filters while compiling, without a budget
+    intercepted_binops: frozenset[str] = frozenset()
+    intercepted_unops: frozenset[str] = frozenset()
+    code_generator_class = GuardedCodeGenerator
+    context_class = GuardedContext
+    operators: tuple[Callable[..., Any], ...] = tuple(OPERATORS.values())
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(optimized=False, **options)
+        self.filters = dict(GUARDED_FILTERS)
+        self.tests = dict(GUARDED_TESTS)
+        self.globals = dict(guarded_functions())
+
+    def getattr(self, obj: Any, attribute_: str) -> Any:
+        """``obj.attribute``: an attribute that may be reached, else an item."""
+        if type(obj) is dict and attribute_ not in DICT_NAMES:
+            try:
+                return obj[attribute_]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute_)
+        return attribute(self, obj, attribute_)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """``obj[argument]``: an item, else an attribute that may be reached."""
+        if not isinstance(argument, (str, int, float, jinja2.Undefined)) and argument is not None:
+            raise SecurityError(f"items are looked up by text or number, not by {type(argument).__name__!r}")
+        try:
+            return obj[argument]
+        except (TypeError, LookupError):
+            if isinstance(argument, str):
+                return attribute(self, obj, argument)
+            return self.undefined(obj=obj, name=argument)
+
+    def call(self, context: GuardedContext, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """``function(*args, **kwargs)``, for a macro, a listed function or a listed method."""
+        kwargs.pop("_loop_vars", None)
+        kwargs.pop("_block_vars", None)
+        budget = context.budget
+        budget.spend(1 + len(args) + len(kwargs), 128 + 16 * len(args))
+        if isinstance(function, Function):
+            return function.run(budget, *args, **kwargs)
+        if isinstance(function, METHODS):
+            return call_method(self, budget, function, args, kwargs)
+        if isinstance(function, (Macro, LoopContext)):
+            return _deeper(budget, function, args, kwargs)
+        if isinstance(function, jinja2.Undefined):
+            return function(*args, **kwargs)
+        raise SecurityError(f"a {type(function).__name__} cannot be called")
+
+
+def _deeper(budget: Budget, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    budget.enter()
+    try:
+        return function(*args, **kwargs)
+    finally:
+        budget.leave()
+
+
+class _Generation(Extension):
+    """``{% generation %}`` marks the text of the assistant for training; for a prompt it is transparent."""
+
+    tags = {"generation"}  # noqa: RUF012  # declared by Jinja, which only reads it
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)

@@ -1,0 +1,311 @@
+"""The filters and tests that templates have: Jinja's, each priced before it runs, and ``tojson``.
+
+A filter that Jinja works out lazily is worked out at once, and gives an iterator over what it found: chains of
+half-used generators could be made longer than the interpreter can take apart.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from jinja2 import Environment, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS, make_attrgetter
+from jinja2.tests import TESTS
+from markupsafe import Markup, escape
+
+from roleforge_llm.sandbox.budget import ITERATORS, Budget
+from roleforge_llm.sandbox.methods import line_count, price_replacement
+from roleforge_llm.sandbox.operators import add, check_key, contains, equal, ordered, percent, text
+
+__all__ = ["GUARDED_FILTERS", "GUARDED_TESTS", "to_json"]
+
+_LONGEST_NUMBER: Final = 4300  # digits; Python's own limit
+
+
+def to_json(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | str | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON as models are trained on; Jinja's own filter escapes for HTML, which would change what they read."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _tojson(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> str:
+    size = budget.weigh(value)
+    options = dict(zip(("ensure_ascii", "indent", "separators"), args, strict=False)) | kwargs
+    indent = options.get("indent") or 0
+    width = 60 * (len(indent) if isinstance(indent, str) else indent)
+    width += sum(len(part) for part in options.get("separators") or ())
+    budget.spend(size >> 5, 6 * size + (size // 8 + 1) * width + 64)
+    return to_json(value, *args, **kwargs)
+
+
+def _text(budget: Budget, value: Any) -> str:
+    return value if isinstance(value, str) else text(budget, value)
+
+
+def _of_text(price: Callable[..., None], name: str) -> Callable[..., Any]:
+    """A filter of a text, *price* being asked with the text and the arguments."""
+    run: Callable[..., Any] = FILTERS[name]
+
+    def priced(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
+        whole = _text(budget, value)
+        price(budget, whole, *args, **kwargs)
+        return run(whole, *args, **kwargs)
+
+    return priced
+
+
+def _longer(factor: int) -> Callable[..., None]:
+    def price(budget: Budget, whole: str, *_: object, **__: object) -> None:
+        budget.characters(whole, factor)
+        budget.read(whole)
+
+    return price
+
+
+def _trimming(budget: Budget, whole: str, chars: str | None = None) -> None:
+    budget.read(whole, 1 + len(chars or ""))
+    budget.characters(whole)
+
+
+def _centering(budget: Budget, whole: str, width: int = 80) -> None:
+    budget.characters(" ", max(width, 0))
+    budget.characters(whole)
+
+
+def _indenting(budget: Budget, whole: str, width: int | str = 4, *_: object, **__: object) -> None:
+    lines = line_count(budget, whole) + 1
+    margin = len(width) if isinstance(width, str) else max(width, 0)
+    budget.spend(lines, lines * (4 * margin + 96))
+    budget.characters(whole, 6)
+
+
+def _replacing(budget: Budget, value: Any, old: Any, new: Any, count: Any = None) -> str:
+    whole, old, new = str(_text(budget, value)), str(_text(budget, old)), str(_text(budget, new))
+    price_replacement(budget, whole, old, new)
+    return whole.replace(old, new, -1 if count is None else count)
+
+
+def _escaping(budget: Budget, value: Any) -> Markup:
+    if isinstance(value, Markup):
+        return value
+    whole = text(budget, value)
+    budget.characters(whole, 6)
+    return escape(whole)
+
+
+def _formatting(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
+    if args and kwargs:
+        raise TypeError("format takes arguments by position or by name, not both")
+    return percent(budget, _text(budget, value), kwargs or args)
+
+
+def _to_number(name: str) -> Callable[..., Any]:
+    run: Callable[..., Any] = FILTERS[name]
+
+    def convert(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+            raise SecurityError("the text is too long for a number")
+        budget.spend(10)
+        return run(value, *args, **kwargs)
+
+    return convert
+
+
+def _rounding(budget: Budget, value: Any, precision: int = 0, method: str = "common") -> Any:
+    budget.spend(1)
+    if abs(precision) > 300:
+        raise SecurityError("the precision is too large")
+    return FILTERS["round"](value, precision, method)
+
+
+def _listing(budget: Budget, values: Any) -> list[Any]:
+    return budget.items(values)
+
+
+def _pairs(budget: Budget, value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        budget.spend(len(value), 72 * len(value))
+    return iter(list(FILTERS["items"](value)))
+
+
+def _reversed(budget: Budget, value: Any) -> Any:
+    if isinstance(value, str):
+        budget.characters(value)
+        return value[::-1]
+    parts = budget.items(value)
+    return parts[::-1] if isinstance(value, ITERATORS) else reversed(parts)
+
+
+def _batches(budget: Budget, values: Any, linecount: int, fill_with: Any = None) -> Iterator[Any]:
+    parts = budget.items(values)
+    budget.spend(len(parts), 96 * len(parts) + 8 * max(linecount, 0))
+    return iter(list(FILTERS["batch"](parts, linecount, fill_with)))
+
+
+def _slices(budget: Budget, values: Any, slices: int, fill_with: Any = None) -> Iterator[Any]:
+    parts = budget.items(values)
+    budget.spend(slices, 96 * slices + 16 * len(parts))
+    return iter(list(FILTERS["slice"](parts, slices, fill_with)))
+
+
+def _summed(environment: Environment, budget: Budget, values: Any, attribute: Any = None, start: Any = 0) -> Any:
+    if isinstance(start, str):
+        raise TypeError("sum() can't sum strings")
+    for item in _keys(environment, budget, budget.items(values), attribute):
+        budget.spend(1)
+        start = add(budget, start, item)
+    return start
+
+
+def _joined(environment: Environment, budget: Budget, values: Any, d: Any = "", attribute: Any = None) -> str:
+    parts = _keys(environment, budget, budget.items(values), attribute)
+    separator = str(_text(budget, d))
+    budget.characters(separator, len(parts))
+    return separator.join([text(budget, part) for part in parts])
+
+
+def _unique(
+    environment: Environment, budget: Budget, values: Any, case_sensitive: bool = False, attribute: Any = None
+) -> Iterator[Any]:
+    parts = budget.items(values)
+    for key in _keys(environment, budget, parts, attribute):
+        check_key(key)
+        budget.spend(5, 128 + budget.weigh(key))
+    return iter(list(FILTERS["unique"](environment, parts, case_sensitive, attribute)))
+
+
+def _keys(environment: Environment, budget: Budget, parts: list[Any], attribute: Any) -> list[Any]:
+    if attribute is None:
+        return parts
+    budget.spend(len(parts) * (5 + len(str(attribute)) // 2))
+    return list(map(make_attrgetter(environment, attribute), parts))
+
+
+def _sorting(name: str) -> Callable[..., Any]:
+    """A filter that compares the items with each other."""
+    run: Callable[..., Any] = FILTERS[name]
+
+    def priced(environment: Environment, budget: Budget, values: Any, *args: Any, **kwargs: Any) -> Any:
+        parts = budget.items(values)
+        _price_arguments(budget, len(parts), args, kwargs)
+        size = sum(map(budget.weigh, parts))
+        rounds = len(parts).bit_length()
+        budget.spend(rounds * (len(parts) + (size >> 6)), size + 128 * len(parts))
+        return run(environment, parts, *args, **kwargs)
+
+    return priced
+
+
+def _sorted_pairs(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
+    size = budget.weigh(value)
+    count = len(value) if isinstance(value, dict) else 0
+    budget.spend(count.bit_length() * (count + (size >> 6)), size + 128 * count)
+    return FILTERS["dictsort"](value, *args, **kwargs)
+
+
+def _price_arguments(budget: Budget, count: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    # the longest of them may be a path of attributes, which is walked for every item
+    longest = max((len(value) for value in (*args, *kwargs.values()) if isinstance(value, str)), default=0)
+    budget.spend(count * (10 + longest // 2), 64 * count)
+
+
+def _each(name: str) -> Callable[..., Any]:
+    """A filter that asks another filter, a test or an attribute of every item."""
+    run: Callable[..., Any] = FILTERS[name]
+
+    def priced(context: Any, values: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        if not values:
+            return iter([])
+        parts = context.budget.items(values)
+        _price_arguments(context.budget, len(parts), args, kwargs)
+        return iter(list(run(context, parts, *args, **kwargs)))
+
+    return priced
+
+
+def _with_budget(run: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_context
+    def priced(context: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(context.budget, *args, **kwargs)
+
+    return priced
+
+
+def _with_environment(run: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_context
+    def priced(context: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(context.environment, context.budget, *args, **kwargs)
+
+    return priced
+
+
+_PRICED: Final[dict[str, Callable[..., Any]]] = {
+    "batch": _batches,
+    "capitalize": _of_text(_longer(3), "capitalize"),
+    "center": _of_text(_centering, "center"),
+    "dictsort": _sorted_pairs,
+    "e": _escaping,
+    "escape": _escaping,
+    "float": _to_number("float"),
+    "format": _formatting,
+    "indent": _of_text(_indenting, "indent"),
+    "int": _to_number("int"),
+    "items": _pairs,
+    "list": _listing,
+    "lower": _of_text(_longer(3), "lower"),
+    "replace": _replacing,
+    "reverse": _reversed,
+    "round": _rounding,
+    "safe": _of_text(_longer(1), "safe"),
+    "slice": _slices,
+    "string": _of_text(_longer(1), "string"),
+    "title": _of_text(_longer(60), "title"),
+    "tojson": _tojson,
+    "trim": _of_text(_trimming, "trim"),
+    "upper": _of_text(_longer(3), "upper"),
+}
+_LOOKING_UP: Final[dict[str, Callable[..., Any]]] = {
+    "groupby": _sorting("groupby"),
+    "join": _joined,
+    "max": _sorting("max"),
+    "min": _sorting("min"),
+    "sort": _sorting("sort"),
+    "sum": _summed,
+    "unique": _unique,
+}
+_CHEAP: Final = ("abs", "count", "d", "default", "first", "last", "length")
+
+GUARDED_FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    **{name: FILTERS[name] for name in _CHEAP},
+    **{name: _with_budget(run) for name, run in _PRICED.items()},
+    **{name: _with_environment(run) for name, run in _LOOKING_UP.items()},
+    **{name: pass_context(_each(name)) for name in ("map", "reject", "rejectattr", "select", "selectattr")},
+    # written by the compiler around the list in f(*list)
+    "*": _with_budget(_listing),
+}
+
+_COMPARISONS: Final[dict[str, Callable[..., Any]]] = {
+    **dict.fromkeys(("==", "eq", "equalto"), equal),
+    **dict.fromkeys(("!=", "ne"), ordered(operator.ne)),
+    **dict.fromkeys((">", "gt", "greaterthan"), ordered(operator.gt)),
+    **dict.fromkeys(("<", "lt", "lessthan"), ordered(operator.lt)),
+    **dict.fromkeys((">=", "ge"), ordered(operator.ge)),
+    **dict.fromkeys(("<=", "le"), ordered(operator.le)),
+    "in": contains,
+    "lower": lambda budget, value: _text(budget, value).islower(),
+    "upper": lambda budget, value: _text(budget, value).isupper(),
+}
+
+GUARDED_TESTS: Final[dict[str, Callable[..., Any]]] = {
+    **TESTS,
+    **{name: _with_budget(run) for name, run in _COMPARISONS.items()},
+}
