@@ -234,5 +234,6 @@ class AllProfilesFailed(RoleforgeError):
         self.reason = reason
 
     def __str__(self) -> str:
-        head = self.reason or f"no profile gave a reply after {len(self.attempts)} attempt(s)"
+        count = len(self.attempts)
+        head = self.reason or f"no profile gave a reply: {count} attempt{'' if count == 1 else 's'} failed"
         return "\n".join([head, *(f"  {attempt}" for attempt in self.attempts)])

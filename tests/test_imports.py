@@ -23,6 +23,7 @@ ORDER = (
     "transport",
     "sandbox",
     "formats",
+    "guard",
     "config",
     "hookspecs",
     "host",
@@ -36,8 +37,8 @@ ORDER = (
 LONGEST = 310
 """Lines of a module."""
 
-BESIDE = {"__init__", "_version"}
-"""The package's face, which loads everything late, and a constant."""
+BESIDE = {"__init__", "__main__", "_version"}
+"""The package's two faces, and a constant."""
 
 HEAVY = {
     "asyncio": "only async calls need it",
@@ -69,6 +70,7 @@ LATE = {
     "policies": "needs profiles, as above",
     "profiles": "builds large classes",
     "rendering": "loads Jinja",
+    "sandbox": "loads Jinja",
     "testing": "pytest starts without it",
     "transport": "loads the HTTP libraries",
 }

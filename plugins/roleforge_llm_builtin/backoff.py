@@ -36,7 +36,7 @@ class BackoffThenFallback(FailurePolicy):
         if not failure.retryable:
             return FallBack("a retry cannot help")
         if failure.number > self.config.max_retries:
-            return FallBack(f"{self.config.max_retries} retries are used up")
+            return FallBack(f"maxRetries is {self.config.max_retries}")
         delay = max(backoff_delay(self.config, failure.number, failure.jitter), failure.error.retry_after or 0.0)
         if delay * 1000 > self.config.max_delay_ms:
             return FallBack(f"a wait of {delay:.3g} s is above maxDelayMs")

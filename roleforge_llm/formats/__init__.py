@@ -1,6 +1,8 @@
 """Prompt formats: how a conversation becomes one text, and where a reply to it ends."""
 
 from roleforge_llm.formats.base import Bos, PromptFormat, SystemTurns
+from roleforge_llm.formats.comparison import Comparison, Difference, compare
+from roleforge_llm.formats.linting import Finding, lint_format
 from roleforge_llm.formats.lookup import DEFAULT_FORMAT, SERVER, FoundFormat, OfferedFormats, find_format
 from roleforge_llm.formats.model import model_format
 from roleforge_llm.formats.packaged import packaged_formats
@@ -12,6 +14,9 @@ __all__ = [
     "DEFAULT_FORMAT",
     "SERVER",
     "Bos",
+    "Comparison",
+    "Difference",
+    "Finding",
     "FoundFormat",
     "OfferedFormats",
     "PromptFormat",
@@ -19,8 +24,9 @@ __all__ = [
     "StopCutter",
     "SystemTurns",
     "TemplateFormat",
+    "compare",
     "find_format",
+    "lint_format",
     "model_format",
-    "packaged_formats",
     "served_format",
 ]

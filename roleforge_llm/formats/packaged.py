@@ -16,7 +16,7 @@ from roleforge_llm.formats.template import TemplateFormat, read_text
 
 __all__ = ["packaged_formats"]
 
-_SET = re.compile(r"\bset\s+(?:%s)\b" % "|".join([*LISTS, *TEXTS, *CHOICES]))
+_SET = re.compile(rf"\bset\s+(?:{'|'.join([*LISTS, *TEXTS, *CHOICES])})\b")
 _LINE = re.compile(r"\{% set (\w+) = (.*) %\}\n")
 # Escapes that mean the same in JSON and in Jinja.
 _PLAIN = re.compile(r'[^\\]*(?:\\[nt"\\][^\\]*)*')

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from roleforge_llm.backends import ServerTemplate
 from roleforge_llm.errors import BadReply, FormatError, NotFound, TemplateError
 from roleforge_llm.formats.base import Bos, PromptFormat
 from roleforge_llm.formats.lookup import SERVER
@@ -12,6 +12,9 @@ from roleforge_llm.formats.model import format_of
 from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
 from roleforge_llm.formats.template import TemplateFormat
 from roleforge_llm.messages import Conversation
+
+if TYPE_CHECKING:
+    from roleforge_llm.backends import ServerTemplate
 
 __all__ = ["ServedFormat", "served_format"]
 

@@ -64,7 +64,7 @@ def _in_folders() -> Iterator[Installed]:
         except OSError:
             continue
         for folder in map(Path, found):
-            if text := _read(folder / "entry_points.txt"):
+            if _GROUP.search(text := _read(folder / "entry_points.txt")):
                 head = _read(folder / "METADATA") or _read(folder / "PKG-INFO")
                 files = (line.partition(",")[0].strip('"') for line in _read(folder / "RECORD").splitlines())
                 yield Installed(

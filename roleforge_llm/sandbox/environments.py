@@ -28,7 +28,7 @@ Dialect: TypeAlias = Literal["native", "hf"]
 
 
 @cache
-def environment(dialect: Dialect, trusted: bool = False) -> Environment:
+def environment(dialect: Dialect, trusted: bool) -> Environment:
     """The environment for templates of *dialect*; a *trusted* one spares the price of guarding."""
     kind = _Trusted if trusted else _Guarded
     if dialect == "native":

@@ -27,7 +27,7 @@ def parse(dialect: Dialect, text: str, filename: str) -> nodes.Template:
     """Read a template without running any of it. Raises :class:`TemplateError` with file and line."""
     try:
         check_length(text)
-        tree = environment(dialect).parse(text, filename=filename)
+        tree = environment(dialect, False).parse(text, filename=filename)
         check_tree(tree)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{filename}:{error.lineno}: {_describe(error)}") from error

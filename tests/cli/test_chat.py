@@ -51,7 +51,7 @@ def test_when_all_fail_each_attempt_is_a_line_and_the_exit_code_is_1(run, served
     served(fallbackProfiles=[])
     found = run("chat", "Hi")
     assert (found.code, found.out) == (1, "")
-    assert "error: no profile gave a reply after 2 attempt(s)\n" in found.err
+    assert "error: no profile gave a reply: 2 attempts failed\n" in found.err
     assert sum(line.startswith("  a, attempt") for line in found.err.splitlines()) == 2
     assert "Traceback" not in found.err
     assert "sk-secret" not in found.err

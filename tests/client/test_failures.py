@@ -126,10 +126,10 @@ def test_all_profiles_failed_tells_the_whole_sequence(make):
         bench.client.complete(HELLO)
     error = caught.value
     assert str(error).splitlines() == [
-        "no profile gave a reply after 3 attempt(s)",
+        "no profile gave a reply: 3 attempts failed",
         "  a, attempt 1: AuthenticationFailed: wrong key -> fall back to b (a retry cannot help)",
         "  b, attempt 1: ServerError: busy -> retry in 1 s",
-        "  b, attempt 2 after 1 s: ServerError: busy -> no profile left (1 retries are used up)",
+        "  b, attempt 2 after 1 s: ServerError: busy -> no profile left (maxRetries is 1)",
     ]
     assert [type(e) for e in error.errors] == [rf.AuthenticationFailed, rf.ServerError, rf.ServerError]
     assert error.__cause__ is error.errors[-1]

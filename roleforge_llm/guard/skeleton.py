@@ -1,0 +1,85 @@
+"""What a format puts around a conversation of some shape, whatever the messages say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+import attrs
+
+from roleforge_llm.formats import PromptFormat, TemplateFormat
+from roleforge_llm.guard.vocabulary import vocabulary_of
+from roleforge_llm.messages import Conversation, Json, Message
+
+__all__ = ["Render", "each_text", "markers_around"]
+
+Render = Callable[[Conversation], str]
+"""A format's rendering, with the variables in it."""
+
+_KEPT = frozenset({"role", "type"})
+
+
+def markers_around(
+    format: PromptFormat,  # noqa: A002  # the word for it everywhere else, too
+    conversation: Conversation,
+    received: str,
+    render: Render | None,
+) -> tuple[Sequence[int], ...]:
+    """The markers that *format* itself emits for a conversation like *conversation*.
+
+    *received* is the part of the prefill that the model wrote, which is left as it is. *render* is None where
+    the format is a template without variables; then conversations of one shape share the answer.
+    """
+    prefill = _neutral(conversation.prefill.removesuffix(received)) + received
+    if render is None and isinstance(format, TemplateFormat) and not received and _is_simple(conversation.messages):
+        shape = tuple((message.role, _neutral(message.text)) for message in conversation.messages)
+        return _of_shape(format, shape, prefill)
+    messages = tuple(_like(message) for message in conversation.messages)
+    text = (render or format.render)(Conversation(messages, prefill))
+    return vocabulary_of(format).replies.sequence(text)
+
+
+@lru_cache(maxsize=64)
+def _of_shape(
+    format: TemplateFormat,  # noqa: A002  # as above
+    shape: tuple[tuple[str, str], ...],
+    prefill: str,
+) -> tuple[Sequence[int], ...]:
+    text = format.render(Conversation(tuple(Message(role, content) for role, content in shape), prefill))
+    return vocabulary_of(format).replies.sequence(text)
+
+
+def _is_simple(messages: Sequence[Message]) -> bool:
+    return not any(
+        message.extra or message.trusted or message.name or not isinstance(message.content, str)
+        for message in messages
+    )
+
+
+def _neutral(text: str) -> str:
+    """A text that a template cannot but treat as it treats *text*, as far as templates look: blank or not."""
+    return "x" if text.strip() else text
+
+
+def _masked(text: str) -> str:
+    """*text* with its words and spaces, for fields of which templates want more than that they are there."""
+    return "".join(character if character.isalnum() or character.isspace() else "x" for character in text)
+
+
+def _like(message: Message) -> Message:
+    if message.trusted:
+        return message
+    content = _neutral(message.content) if isinstance(message.content, str) else each_text(message.content, _neutral)
+    extra = each_text(message.extra, _masked)
+    return attrs.evolve(message, content=content, extra=extra)
+
+
+def each_text(value: Json, change: Callable[[str], str]) -> Json:
+    """*value* with *change* made to every text in it, but for those that say what a part is."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: item if key in _KEPT else each_text(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [each_text(item, change) for item in value]
+    return value
