@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from roleforge_llm.errors import ConnectFailed as ConnectFailed
     from roleforge_llm.errors import ContextTooLong as ContextTooLong
     from roleforge_llm.errors import Fault as Fault
+    from roleforge_llm.errors import ForgedTurn as ForgedTurn
     from roleforge_llm.errors import FormatError as FormatError
     from roleforge_llm.errors import FormatNotFound as FormatNotFound
     from roleforge_llm.errors import InvalidRequest as InvalidRequest
@@ -80,20 +81,21 @@ if TYPE_CHECKING:
     from roleforge_llm.profiles import Secret as Secret
     from roleforge_llm.profiles import Timeouts as Timeouts
     from roleforge_llm.rendering import render as render
+    from roleforge_llm.rendering import unescape as unescape
 
 _HOME = {
     "attempts": "Attempt Event Failure Health",
     "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment ServerTemplate Usage estimate_tokens",
     "client": "AsyncClient AsyncCompletionStream Client CompletionStream Explanation",
     "config": "Config find_config load_config",
-    "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning ServerError StreamBroken TemplateError Timeout TooLarge",
+    "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault ForgedTurn FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning ServerError StreamBroken TemplateError Timeout TooLarge",
     "formats": "PromptFormat TemplateFormat",
     "hookspecs": "hookimpl",
     "host": "PluginHost PluginRecord",
     "messages": "Conversation Message Prompt",
     "policies": "Decision FailurePolicy FallBack GiveUp Limits Plan PlanStep PolicySpec Retry",
     "profiles": "Profile RetryConfig Sampler Secret Timeouts",
-    "rendering": "render",
+    "rendering": "render unescape",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 

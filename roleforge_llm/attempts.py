@@ -77,6 +77,7 @@ class Health:
 
 EventKind = Literal[
     "context-trimmed",
+    "markers-escaped",
     "attempt-started",
     "server-loading",
     "attempt-failed",

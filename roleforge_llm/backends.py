@@ -38,7 +38,8 @@ class Request:
     On the completions endpoint *prompt* is the text to continue (prefill included) and *messages* is what it
     was made from; on the chat endpoint *prompt* is None and *prefill* is the assistant turn to continue.
     *stop* is the union of the format's and the sampler's stop sequences. *deadline* is a time of
-    ``time.monotonic()`` by which the attempt must have ended, None without one.
+    ``time.monotonic()`` by which the attempt must have ended, None without one. *escaped* says which messages
+    held markers of turns, that are escaped in the prompt.
     """
 
     profile: Profile
@@ -52,6 +53,7 @@ class Request:
     tools: Sequence[Mapping[str, object]] | None = None
     response_format: Mapping[str, object] | None = None
     deadline: float | None = None
+    escaped: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -129,10 +131,7 @@ class Chunk:
 
 @attrs.frozen
 class ServerTemplate:
-    """The chat template that a server has for its model, in the hf dialect.
-
-    *tool_text* is the one for conversations with tools, where there is one of its own.
-    """
+    """The chat template that a server has for its model; *tool_text* is another one, for conversations with tools."""
 
     text: str
     bos_token: str = ""

@@ -3,6 +3,7 @@
     RoleforgeError
       + ConfigError            configuration that cannot be used; every fault with its path
       + MessageError           a message that cannot be sent; names its index
+      |   - ForgedTurn         what a message says would open, close or imitate a turn
       + FormatError            a prompt format that cannot be used
       |   - FormatNotFound     a path that is not there, or an unknown name under strictTemplates
       |   - TemplateError      a template with a syntax error, or one that fails while rendering
@@ -43,6 +44,7 @@ __all__ = [
     "ConnectFailed",
     "ContextTooLong",
     "Fault",
+    "ForgedTurn",
     "FormatError",
     "FormatNotFound",
     "InvalidRequest",
@@ -109,6 +111,10 @@ class MessageError(RoleforgeError):
 
     def __str__(self) -> str:
         return self.message if self.index is None else f"messages[{self.index}]: {self.message}"
+
+
+class ForgedTurn(MessageError):
+    """What a message says would open, close or imitate a turn, and is refused or cannot be escaped."""
 
 
 class FormatError(RoleforgeError):

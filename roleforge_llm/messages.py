@@ -22,13 +22,15 @@ class Message:
 
     *content* is text; chat endpoints and hf templates also take None (beside ``tool_calls``) and a list of
     content parts. *name* is the speaker. *extra* keeps every other field of OpenAI's message
-    (``tool_calls``, ``tool_call_id`` ...) as it came.
+    (``tool_calls``, ``tool_call_id`` ...) as it came. *trusted* says that the content may hold markers of
+    turns: it goes into prompts as it stands. It is never sent, and only code can set it.
     """
 
     role: str
     content: str | Sequence[Json] | None = ""
     name: str | None = None
     extra: Mapping[str, Json] = attrs.field(factory=dict)
+    trusted: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Message:
@@ -60,10 +62,14 @@ MessageLike: TypeAlias = Message | Mapping[str, object]
 
 @attrs.frozen
 class Conversation:
-    """A checked conversation: *messages* without the trailing assistant turn, and that turn as *prefill*."""
+    """A checked conversation: *messages* without the trailing assistant turn, and that turn as *prefill*.
+
+    *trusted_prefill* says that all of the prefill is from trusted messages.
+    """
 
     messages: tuple[Message, ...]
     prefill: str = ""
+    trusted_prefill: bool = False
 
 
 @attrs.frozen
@@ -88,15 +94,17 @@ def conversation(messages: Iterable[MessageLike], prefill: str = "") -> Conversa
     of the wrong type, and for text with NUL or a lone surrogate, which no server can take.
     """
     checked = [_checked(index, message) for index, message in enumerate(_listed(messages))]
+    _check_texts(checked)
     if not checked:
         raise MessageError("the conversation is empty; give at least one message")
     _check_text(prefill, "the prefill", None)
-    tail: list[str] = []
+    tail: list[Message] = []
     while checked and _is_prefill(checked[-1]):
-        tail.insert(0, checked.pop().text)
+        tail.insert(0, checked.pop())
     if prefill:
-        tail.append(prefill)
-    return Conversation(tuple(checked), "\n".join(tail))
+        tail.append(Message("assistant", prefill))
+    trusted = bool(tail) and all(message.trusted for message in tail)
+    return Conversation(tuple(checked), "\n".join(message.text for message in tail), trusted)
 
 
 def _listed(messages: Iterable[MessageLike]) -> list[MessageLike]:
@@ -110,43 +118,81 @@ def _is_prefill(message: Message) -> bool:
 
 
 def _checked(index: int, message: MessageLike) -> Message:
-    if isinstance(message, Mapping):
-        message = Message.from_dict(message)
-    elif not isinstance(message, Message):
-        raise MessageError(f"must be a Message or a dict with role and content, not {type(message).__name__}", index)
+    """A message of the right types; what its texts hold is checked for all messages together."""
+    if type(message) is dict and len(message) == 2 and "role" in message and "content" in message:
+        message = Message(message["role"], message["content"])  # nearly every message
+    else:
+        message = _read(index, message)
     if message.role not in ROLES:
         raise MessageError(f"unknown role {message.role!r:.60}; known roles: {', '.join(ROLES)}", index)
-    _check_content(index, message)
+    if type(message.content) is not str:
+        _check_content(index, message)
     if message.name is not None:
-        if not isinstance(message.name, str):
-            raise MessageError(f"name must be text, not {type(message.name).__name__}", index)
-        _check_text(message.name, "name", index)
+        _check_name(message.name, index)
     return message
+
+
+def _read(index: int, message: MessageLike) -> Message:
+    if isinstance(message, Message):
+        return message
+    if not isinstance(message, Mapping):
+        raise MessageError(f"must be a Message or a dict with role and content, not {type(message).__name__}", index)
+    if "trusted" in message:
+        raise MessageError("trusted is no part of a message from outside; use Message(..., trusted=True)", index)
+    return Message.from_dict(message)
+
+
+def _check_name(name: str, index: int) -> None:
+    _check_text(name, "name", index)
+    if len(name.splitlines()) > 1 or name != name.rstrip("\r\n"):
+        raise MessageError("name must be a single line", index)
 
 
 def _check_content(index: int, message: Message) -> None:
     content = message.content
-    if isinstance(content, str):
-        _check_text(content, "content", index)
-    elif content is None:
+    if content is None:
         if not message.extra:
             raise MessageError("content is missing", index)
-    elif not isinstance(content, (list, tuple)):
+    elif not isinstance(content, (str, list, tuple)):
         raise MessageError(f"content must be text or a list of parts, not {type(content).__name__}", index)
-    else:
+    elif not isinstance(content, str):
         for part in content:
             if not isinstance(part, Mapping):
                 raise MessageError(f"a content part must be an object, not {type(part).__name__}", index)
-            if isinstance(text := part.get("text"), str):
+
+
+def _check_texts(messages: Sequence[Message]) -> None:
+    """Check all texts at once, and one by one only to say which is wrong."""
+    try:
+        whole = "".join([message.content for message in messages])  # type: ignore[misc]  # nearly always text alone
+    except TypeError:
+        whole = "".join([text for message in messages for text in _texts(message)])
+    if _fault_of(whole) is not None:
+        for index, message in enumerate(messages):
+            for text in _texts(message):
                 _check_text(text, "content", index)
+
+
+def _texts(message: Message) -> Iterable[str]:
+    content = message.content
+    if isinstance(content, str):
+        return (content,)
+    parts = (part.get("text") for part in content or () if isinstance(part, Mapping))
+    return [text for text in parts if isinstance(text, str)]
 
 
 def _check_text(text: str, what: str, index: int | None) -> None:
     if not isinstance(text, str):
         raise MessageError(f"{what} must be text, not {type(text).__name__}", index)
+    if (fault := _fault_of(text)) is not None:
+        raise MessageError(f"{what} contains {fault}", index)
+
+
+def _fault_of(text: str) -> str | None:
     if "\0" in text:
-        raise MessageError(f"{what} contains NUL at character {text.index(chr(0))}", index)
+        return f"NUL at character {text.index(chr(0))}"
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise MessageError(f"{what} contains a lone surrogate at character {error.start}", index) from None
+        return f"a lone surrogate at character {error.start}"
+    return None

@@ -9,7 +9,18 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-__all__ = ["Bounds", "Profile", "RetryConfig", "Sampler", "Secret", "Timeouts", "UnsetVariable", "bounds_of", "expand"]
+__all__ = [
+    "Bounds",
+    "Profile",
+    "RetryConfig",
+    "Sampler",
+    "Secret",
+    "Timeouts",
+    "UnsetVariable",
+    "bounds_of",
+    "expand",
+    "shown_url",
+]
 
 Endpoint = Literal["chat", "completions"]
 
@@ -236,6 +247,14 @@ def _authority_fault(parts: SplitResult, port: int | None) -> str | None:
     return None
 
 
+def shown_url(url: str | None) -> str | None:
+    """*url* as it may be shown: the values in its query, which may be keys, are masked."""
+    if url is None or "?" not in url:
+        return url
+    address, _, query = url.partition("?")
+    return f"{address}?" + "&".join(field.partition("=")[0] + "=***" for field in query.split("&"))
+
+
 def _secret(key: "str | Secret | None") -> "Secret | None":
     return Secret(key) if isinstance(key, str) else key
 
@@ -254,7 +273,7 @@ class Profile:
     name: str
     type: Literal["openai", "custom"] | None = None
     backend: str = "openai-compatible"
-    base_url: str | None = attrs.field(default=None, validator=_check_url)
+    base_url: str | None = attrs.field(default=None, validator=_check_url, repr=lambda url: repr(shown_url(url)))
     api_key: Secret | None = attrs.field(default=None, converter=_secret)
     api_key_env: str | None = None
     model: str = ""
@@ -268,6 +287,7 @@ class Profile:
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     on_interrupt: Literal["continue", "raise"] = "continue"
     on_overflow: Literal["trim", "error"] = "trim"
+    forged_turns: Literal["escape", "reject"] = "escape"
     cooldown_seconds: Seconds = 0
     headers: Mapping[str, Secret] = attrs.field(factory=dict)
     format: Literal["json"] | None = None

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from roleforge_llm.errors import FormatError, RoleforgeError, RoleforgeWarning
 from roleforge_llm.formats import DEFAULT_FORMAT, OfferedFormats, PromptFormat, find_format
+from roleforge_llm.guard import ForgedTurns, Guarded, guarded, vocabulary_of
 from roleforge_llm.host import default_host
 from roleforge_llm.messages import Conversation, MessageLike, Prompt, conversation
 
-__all__ = ["render", "render_with"]
+__all__ = ["render", "render_guarded", "render_with", "unescape"]
 
 
 def render(
@@ -20,6 +21,7 @@ def render(
     variables: Mapping[str, object] | None = None,
     *,
     host: OfferedFormats | None = None,
+    forged_turns: ForgedTurns = "escape",
 ) -> Prompt:
     """Render *messages* in a prompt format, with no configuration.
 
@@ -28,15 +30,27 @@ def render(
     default those of all installed plugins. A name that nobody offers gives a :class:`RoleforgeWarning` and
     the default format.
 
-    Raises :class:`MessageError`, :class:`FormatNotFound` for a path that is not there, :class:`TemplateError`
+    Markers of turns in what the messages say are escaped with a backslash, which the prompt's warnings tell, or
+    refused where *forged_turns* is "reject"; :func:`unescape` undoes it.
+
+    Raises :class:`MessageError`, :class:`ForgedTurn`, :class:`FormatNotFound` for a path that is not there, :class:`TemplateError`
     for a broken template, and :class:`PluginError` for a format whose plugin is broken.
     """
     checked = conversation(messages, prefill)
     found = find_format(format, default_host() if host is None else host)
     for text in found.warnings:
         warnings.warn(text, RoleforgeWarning, stacklevel=2)
-    text = render_with(found.format, checked, variables)
-    return Prompt(text, tuple(found.format.stop), found.format.name, found.warnings)
+    made = render_guarded(found.format, checked, variables, forged_turns=forged_turns)
+    return Prompt(made.text, tuple(found.format.stop), found.format.name, (*found.warnings, *made.escaped))
+
+
+def unescape(text: str, format: str = DEFAULT_FORMAT, *, host: OfferedFormats | None = None) -> str:  # noqa: A002  # as above
+    """*text* without the backslashes that :func:`render` put into markers of *format*, and exactly as it was before.
+
+    Raises what :func:`render` raises for a format that cannot be found.
+    """
+    found = find_format(format, default_host() if host is None else host)
+    return vocabulary_of(found.format).markers.unescape(text)
 
 
 def render_with(
@@ -44,7 +58,37 @@ def render_with(
     conversation: Conversation,
     variables: Mapping[str, object] | None = None,
 ) -> str:
-    """The prompt's text. Whatever goes wrong in *format* is an error of ours, even in a third party's."""
+    """The text of :func:`render_guarded`."""
+    return render_guarded(format, conversation, variables).text
+
+
+def render_guarded(
+    format: PromptFormat,  # noqa: A002  # as above
+    conversation: Conversation,
+    variables: Mapping[str, object] | None = None,
+    *,
+    forged_turns: ForgedTurns = "escape",
+    received: str = "",
+) -> Guarded:
+    """The prompt, in which no content can forge a turn. Whatever goes wrong in *format* is an error of ours.
+
+    *received*, the end of the conversation's prefill, is what the model wrote, and stays as it is.
+    """
+    return guarded(
+        format,
+        conversation,
+        lambda safe: _rendered(format, safe, variables),
+        forged_turns=forged_turns,
+        received=received,
+        varied=bool(variables),
+    )
+
+
+def _rendered(
+    format: PromptFormat,  # noqa: A002  # as above
+    conversation: Conversation,
+    variables: Mapping[str, object] | None,
+) -> str:
     try:
         text = format.render(conversation, variables)
     except RoleforgeError:

@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
     """
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
-        cli.main(arguments, prog_name="roleforge-llm", standalone_mode=False)
+        # click returns the code of a command that ended by Exit; our commands return nothing themselves.
+        if code := cli.main(arguments, prog_name="roleforge-llm", standalone_mode=False):
+            sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

@@ -14,7 +14,7 @@ import click
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, say
 from roleforge_llm.errors import ConfigError, Fault
-from roleforge_llm.profiles import Profile, Secret
+from roleforge_llm.profiles import Profile, Secret, shown_url
 
 if TYPE_CHECKING:
     from roleforge_llm.backends import DiscoveredServer
@@ -79,9 +79,10 @@ def show(settings: Settings, *, as_json: bool) -> None:
 
 
 def _shown(profile: Profile) -> dict[str, object]:
-    return attrs.asdict(
-        profile, value_serializer=lambda _, __, value: str(value) if isinstance(value, Secret) else value
-    )
+    def masked(_: type, __: object, value: object) -> object:
+        return str(value) if isinstance(value, Secret) else value
+
+    return attrs.asdict(profile, value_serializer=masked) | {"base_url": shown_url(profile.base_url)}
 
 
 def _lines(prefix: str, value: object) -> Iterator[str]:

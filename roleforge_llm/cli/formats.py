@@ -28,7 +28,7 @@ def formats(settings: Settings, *, as_json: bool) -> None:
 
 
 def _rows(settings: Settings) -> list[dict[str, object]]:
-    from roleforge_llm.formats import TemplateFormat
+    from roleforge_llm.formats import find_format
     from roleforge_llm.host.offers import OfferKind
 
     host = settings.host()
@@ -42,7 +42,7 @@ def _rows(settings: Settings) -> list[dict[str, object]]:
     for folder in settings.template_folders():
         for file in sorted(folder.glob("*.jinja")):
             if file.stem not in host.format_names():
-                own = TemplateFormat.from_file(file, file.stem)
+                own = find_format(str(file), host).format
                 rows.append(_row(file.stem, own.stop, own.control_tokens, str(file), ""))
     return rows
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "plugins": "inspection:plugins",
     "config": "configuration:config",
     "init": "configuration:init",
+    "check-format": "check_format:check_format",
 }
 
 
@@ -35,7 +36,7 @@ class _Group(click.Group):
             module, _, name = where.partition(":")
             command: click.Command = getattr(import_module(f"roleforge_llm.cli.{module}"), name)
             return command
-        return next((command for command in _added(ctx) if command.name == cmd_name), None)
+        return ctx.ensure_object(Settings).host().command(cmd_name)
 
 
 def _added(context: click.Context) -> list[click.Command]:

@@ -16,7 +16,7 @@ from roleforge_llm.backends import Chunk, Completion, Request
 from roleforge_llm.client.fitting import Fitted, Question, fit
 from roleforge_llm.client.healthbook import HealthBook
 from roleforge_llm.client.journal import Journal
-from roleforge_llm.client.learning import WhichTemplate
+from roleforge_llm.client.learning import WhichTemplate, learned
 from roleforge_llm.client.reply import Reply
 from roleforge_llm.client.requests import Options, build_request
 from roleforge_llm.client.route import Route
@@ -58,12 +58,12 @@ class Call:
         self._decided: tuple[Exception, Decision] | None = None
         self._is_loading = False
         self._omitted: tuple[int, ...] = ()
+        self._escaped: tuple[str, ...] = ()
         self.completion: Completion | None = None
         if not self._route.next():
             raise AllProfilesFailed((), (), reason=_all_resting(targets))
         # Made at once, so that what cannot be sent is told before the call begins.
-        known = self.target.unknown_format is None
-        self._checked: Request | None = self._request(conversation.messages) if known else None
+        self._checked: Request | None = None if self.target.unknown_format else self._request(conversation.messages)
 
     # ------------------------------------------------------------------ attempts
 
@@ -78,12 +78,14 @@ class Call:
         if not self._is_loading:
             self._route.number += 1
         self._is_loading = False
-        if (unknown := self.target.unknown_format) is not None:
-            yield WhichTemplate(self.target.profile, unknown)
+        yield from learned(self.target)
         fitted = yield from self._fitted()
         self._omitted = fitted.omitted
         if fitted.omitted:
             self._journal.emit("context-trimmed")
+        self._escaped = fitted.request.escaped
+        if self._escaped:
+            self._journal.emit("markers-escaped")
         request = attrs.evolve(fitted.request, deadline=self._route.attempt_deadline())
         self._reply.begin(self._route.profile, self._cutter(request))
         self._route.begin_attempt()
@@ -165,7 +167,9 @@ class Call:
             attempts=tuple(self._journal.attempts),
             segments=segments,
             omitted=self._omitted,
-            warnings=tuple(dict.fromkeys((*target.warnings, *self._left_out(), *reply.warnings, *reply.oddities()))),
+            warnings=tuple(
+                dict.fromkeys((*target.warnings, *self._left_out(), *self._escaped, *reply.warnings, *reply.oddities()))
+            ),
         )
 
     def _format_used(self) -> str | None:

@@ -16,7 +16,7 @@ from roleforge_llm.backends import Backend, BackendSpec
 from roleforge_llm.client.call import Call, Surroundings
 from roleforge_llm.client.explanation import Explanation, explain
 from roleforge_llm.client.healthbook import HealthBook
-from roleforge_llm.client.learning import WhichTemplate
+from roleforge_llm.client.learning import learned
 from roleforge_llm.client.planning import plan
 from roleforge_llm.client.requests import Options
 from roleforge_llm.client.targets import Target, Targets
@@ -72,6 +72,8 @@ class Core:
         """A new call, everything checked that can be checked before something is sent."""
         checked = conversation(messages)
         targets = self._targets.chain(profile)
+        # Before the call's clock begins: loading a backend's library can take half a second.
+        self.backend(targets[0].profile.backend)
         return Call(self._around, self._routed(targets), checked, options)
 
     def _routed(self, targets: Sequence[Target]) -> Sequence[Target]:
@@ -110,8 +112,8 @@ class Core:
         """Everything that would be sent; nothing is sent but the question for a template = "server"."""
         targets = self._targets.chain(profile)
         backend = self.backend(targets[0].profile.backend)
-        if (unknown := targets[0].unknown_format) is not None:
-            WhichTemplate(targets[0].profile, unknown).ask(backend)
+        for question in learned(targets[0]):
+            question.ask(backend)
         return explain(self.host, targets, backend, conversation(messages), options)
 
     def check(self) -> Mapping[str, Sequence[Fault]]:

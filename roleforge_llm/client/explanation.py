@@ -14,6 +14,7 @@ from roleforge_llm.host import PluginHost
 from roleforge_llm.host.offers import OfferKind
 from roleforge_llm.messages import Conversation
 from roleforge_llm.policies import Plan
+from roleforge_llm.profiles import shown_url
 
 __all__ = ["Explanation", "StopOrigin", "explain"]
 
@@ -58,7 +59,7 @@ def explain(
         profile=profile.name,
         model=profile.model,
         endpoint=request.endpoint,
-        base_url=profile.base_url,
+        base_url=shown_url(profile.base_url),
         prompt=request.prompt,
         stop=tuple(stop_origins(target, request.sampler)),
         body=backend.wire_body(request),
@@ -68,7 +69,7 @@ def explain(
         policy=_provided(host, OfferKind.POLICY, profile.failure_policy),
         fallbacks=tuple(following.profile.name for following in targets[1:]),
         plan=plan(targets),
-        warnings=(*target.warnings, *_oddities(request, target)),
+        warnings=(*target.warnings, *request.escaped, *_oddities(request, target)),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import attrs
 
 from roleforge_llm.backends import Backend
+from roleforge_llm.client.targets import Target
 from roleforge_llm.formats import ServedFormat
 from roleforge_llm.profiles import Profile
 
-__all__ = ["WhichTemplate"]
+__all__ = ["WhichTemplate", "learned"]
 
 
 @attrs.frozen
@@ -25,3 +28,9 @@ class WhichTemplate:
     async def aask(self, backend: Backend) -> None:
         """Ask, awaiting the answer."""
         self.format.learn(await backend.aserver_template(self.profile))
+
+
+def learned(target: Target) -> Generator[WhichTemplate, object, None]:
+    """Ask for the template of *target*, where it is the server's and not known yet."""
+    if (unknown := target.unknown_format) is not None:
+        yield WhichTemplate(target.profile, unknown)

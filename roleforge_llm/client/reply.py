@@ -27,7 +27,7 @@ class Reply:
         self._profile = ""
         self._pending = ""
         self.tokens = 0
-        self.reasoning = ""
+        self._reasoning: list[str] = []
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.model = ""
@@ -60,7 +60,7 @@ class Reply:
 
     def _note(self, chunk: Chunk) -> None:
         if chunk.reasoning:
-            self.reasoning += chunk.reasoning
+            self._reasoning.append(chunk.reasoning)
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.usage = chunk.usage or self.usage
         self.model = chunk.model or self.model
@@ -88,6 +88,11 @@ class Reply:
         if text:
             self._done.append(Segment(self._profile, text))
         self._pieces = []
+
+    @property
+    def reasoning(self) -> str:
+        """What the model sent apart from its answer."""
+        return "".join(self._reasoning)
 
     @property
     def stopped(self) -> bool:

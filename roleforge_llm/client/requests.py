@@ -12,7 +12,7 @@ from roleforge_llm.config import with_overrides
 from roleforge_llm.errors import MessageError
 from roleforge_llm.messages import Conversation
 from roleforge_llm.profiles import Sampler
-from roleforge_llm.rendering import render_with
+from roleforge_llm.rendering import render_guarded
 
 __all__ = ["Options", "StopOrigin", "build_request", "stop_origins"]
 
@@ -60,18 +60,27 @@ def build_request(
         tools=options.tools,
         response_format=_response_format(target, options),
     )
-    return _rendered(request, target) if request.endpoint == "completions" else _checked_chat(request, target)
+    if request.endpoint == "chat":
+        return _checked_chat(request, target)
+    prompted = Conversation(conversation.messages, request.prefill, conversation.trusted_prefill)
+    return _rendered(request, target, prompted, received)
 
 
-def _rendered(request: Request, target: Target) -> Request:
+def _rendered(request: Request, target: Target, conversation: Conversation, received: str) -> Request:
     assert target.format is not None, "a completions target always has a format"
     if request.tools:
         raise MessageError("tools need a chat endpoint; set endpoint = 'chat' in the profile")
-    variables = request.profile.template_variables
-    prompt = render_with(target.format, Conversation(request.messages, request.prefill), variables)
+    made = render_guarded(
+        target.format,
+        conversation,
+        request.profile.template_variables,
+        forged_turns=request.profile.forged_turns,
+        received=received,
+    )
+    prompt = made.text
     if target.capabilities.adds_bos and target.format.bos == "template":
         prompt = prompt.removeprefix(target.format.bos_token)
-    return attrs.evolve(request, prompt=prompt)
+    return attrs.evolve(request, prompt=prompt, escaped=made.escaped)
 
 
 def _checked_chat(request: Request, target: Target) -> Request:

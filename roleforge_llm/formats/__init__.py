@@ -1,14 +1,24 @@
-"""Prompt formats: how a conversation becomes one text, and where a reply to it ends."""
+"""Prompt formats: how a conversation becomes one text, and where a reply to it ends.
+
+What only some programs need (models' own templates, comparing, linting) is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from roleforge_llm.formats.base import Bos, PromptFormat, SystemTurns
-from roleforge_llm.formats.comparison import Comparison, Difference, compare
-from roleforge_llm.formats.linting import Finding, lint_format
 from roleforge_llm.formats.lookup import DEFAULT_FORMAT, SERVER, FoundFormat, OfferedFormats, find_format
-from roleforge_llm.formats.model import model_format
 from roleforge_llm.formats.packaged import packaged_formats
-from roleforge_llm.formats.served import ServedFormat, served_format
 from roleforge_llm.formats.stops import StopCutter
 from roleforge_llm.formats.template import TemplateFormat
+
+if TYPE_CHECKING:
+    from roleforge_llm.formats.comparison import Comparison, Difference, compare
+    from roleforge_llm.formats.linting import Finding, lint_format
+    from roleforge_llm.formats.model import model_format
+    from roleforge_llm.formats.served import ServedFormat, ServerRendering, served_format
 
 __all__ = [
     "DEFAULT_FORMAT",
@@ -21,6 +31,7 @@ __all__ = [
     "OfferedFormats",
     "PromptFormat",
     "ServedFormat",
+    "ServerRendering",
     "StopCutter",
     "SystemTurns",
     "TemplateFormat",
@@ -28,5 +39,24 @@ __all__ = [
     "find_format",
     "lint_format",
     "model_format",
+    "packaged_formats",
     "served_format",
 ]
+
+_LATE = {
+    "Comparison": "comparison",
+    "Difference": "comparison",
+    "Finding": "linting",
+    "ServedFormat": "served",
+    "ServerRendering": "served",
+    "compare": "comparison",
+    "lint_format": "linting",
+    "model_format": "model",
+    "served_format": "served",
+}
+
+
+def __getattr__(name: str) -> object:
+    if (module := _LATE.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)

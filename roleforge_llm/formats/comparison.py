@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os.path import commonprefix
 
 import attrs
 
@@ -107,7 +106,8 @@ def _rendered(found: PromptFormat, messages: tuple[Message, ...]) -> str:
 
 
 def _difference(conversation: str, ours: str, theirs: str) -> Difference:
-    shared = len(commonprefix([ours, theirs]))
+    parted = (at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other)
+    shared = next(parted, min(len(ours), len(theirs)))
     return Difference(
         conversation=conversation,
         byte=len(ours[:shared].encode()),

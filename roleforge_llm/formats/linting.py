@@ -13,6 +13,7 @@ from roleforge_llm.messages import Conversation
 
 __all__ = ["BOS_TOKENS", "Finding", "lint_format"]
 
+# ruff: noqa: RUF001  # DeepSeek's token has a fullwidth bar
 BOS_TOKENS = ("<s>", "<|begin_of_text|>", "<bos>", "<｜begin▁of▁sentence｜>", "<|startoftext|>", "<BOS_TOKEN>")
 """What tokenizers of open models call the token for the beginning of a text."""
 
@@ -28,8 +29,8 @@ _SHAPES = (
 class Finding:
     """One odd thing. *rule* is a short stable word for it, *message* says what it is and what follows.
 
-    Rules: refused, content, generation-prompt, reply-prefix, trailing-space, double-bos, stop-missing, stop-late,
-    stop-early, stop-unwritten, stop-ordinary.
+    Rules: refused, content, system-place, generation-prompt, reply-prefix, trailing-space, double-bos, stop-missing,
+    stop-late, stop-early, stop-unwritten, stop-ordinary.
     """
 
     rule: str
@@ -57,7 +58,8 @@ class _Rendered:
 def lint_format(found: PromptFormat) -> tuple[Finding, ...]:
     """Everything odd about *found*, each once; empty where every rule holds.
 
-    Every text of a message stands in the prompt once and in order; what follows the last user message is the
+    Every text of a message stands in the prompt once and in order (some formats move the system message, which is
+    told); what follows the last user message is the
     generation prompt, and replies in the conversation stand after the same text; a stop sequence ends each
     of them; the beginning is not marked twice.
     """
@@ -81,9 +83,13 @@ def _render(found: PromptFormat, roles: Sequence[str]) -> _Rendered | Finding:
     except RoleforgeError as error:
         return Finding("refused", f"a conversation of {shape} is refused: {error}")
     gaps = split_at(text, [message.text for message in messages])
-    if gaps is None:
-        return Finding("content", f"in a conversation of {shape} not every text stands in the prompt once and in order")
-    return _Rendered(roles, text, gaps)
+    if gaps is not None:
+        return _Rendered(roles, text, gaps)
+    if split_at(text, [message.text for message in messages[1:]]) and text.count(messages[0].text) == 1:
+        return Finding(
+            "system-place", f"in a conversation of {shape} the opening {roles[0]} message stands further down"
+        )
+    return Finding("content", f"in a conversation of {shape} not every text stands in the prompt once and in order")
 
 
 def _generation_prompt(found: PromptFormat, rendered: Sequence[_Rendered]) -> Iterator[Finding]:
@@ -95,8 +101,11 @@ def _generation_prompt(found: PromptFormat, rendered: Sequence[_Rendered]) -> It
             yield Finding(
                 "trailing-space", f"the prompt ends with a space ({closing[-20:]!r}), which tokens begin with"
             )
-        for before, _ in each.around_replies():
+        for before, after in each.around_replies():
             yield from _begun_alike(found, closing, before)
+            if (rest := before.removeprefix(closing)).strip() and after.startswith(closing):
+                # What follows the user's text only ends a turn: it follows a reply as well.
+                yield Finding("generation-prompt", f"the generation prompt is missing: {rest!r} should follow")
 
 
 def _begun_alike(found: PromptFormat, closing: str, before: str) -> Iterator[Finding]:
@@ -104,7 +113,7 @@ def _begun_alike(found: PromptFormat, closing: str, before: str) -> Iterator[Fin
     if not before.startswith(closing) and not closing.startswith(before.rstrip()):
         yield Finding(
             "generation-prompt",
-            f"the generation prompt is {closing!r}, but earlier replies stand after {before!r}; the model knows one of them",
+            f"the generation prompt is {closing!r}, but earlier replies stand after {before!r}; the model knows one",
         )
     elif before.startswith(closing) and not rest.strip() and rest != found.reply_prefix:
         yield Finding(

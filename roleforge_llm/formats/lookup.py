@@ -12,7 +12,6 @@ import attrs
 
 from roleforge_llm.errors import FormatNotFound
 from roleforge_llm.formats.base import PromptFormat
-from roleforge_llm.formats.model import completed, model_format
 from roleforge_llm.formats.template import TemplateFormat
 
 __all__ = ["DEFAULT_FORMAT", "SERVER", "FoundFormat", "OfferedFormats", "find_format"]
@@ -79,11 +78,11 @@ def find_format(
         )
     file = _file_in(folders, name)
     if file and name in offered.overridden:
-        return FoundFormat(model_format(file, name=name))
+        return FoundFormat(_from_file(file, name))
     if (found := offered.format(name)) is not None:
         return FoundFormat(found, (_shadowed(name, file),) if file else ())
     if file:
-        return FoundFormat(model_format(file, name=name))
+        return FoundFormat(_from_file(file, name))
     return _default(_unknown(name, offered, folders), offered, strict)
 
 
@@ -92,16 +91,29 @@ def _is_text(name: str) -> bool:
 
 
 def _is_path(name: str) -> bool:
-    path = name.partition("#")[0]
-    return path.endswith(_SUFFIXES) or any(separator in path for separator in ("/", "\\", os.sep))
+    paths = (name, name.partition("#")[0])
+    return any(path.endswith(_SUFFIXES) or any(mark in path for mark in ("/", "\\", os.sep)) for path in paths)
+
+
+# The module that reads templates of all kinds is loaded late: the formats of plugins do without it.
 
 
 def _from_text(text: str) -> PromptFormat:
+    from roleforge_llm.formats.model import completed
+
     made = TemplateFormat.from_text("inline", text)
     return completed(made) if made.dialect == "hf" else made
 
 
+def _from_file(file: Path, name: str) -> PromptFormat:
+    from roleforge_llm.formats.model import model_format
+
+    return model_format(file, name=name)
+
+
 def _from_path(name: str, base: str | Path | None) -> PromptFormat:
+    from roleforge_llm.formats.model import model_format
+
     whole = Path(base or "", os.path.expanduser(name))  # noqa: PTH111  # Path raises for an unknown user
     if "#" not in name or whole.exists():
         return model_format(whole)

@@ -14,18 +14,18 @@ from roleforge_llm.messages import Conversation, Message
 __all__ = ["Ending", "Surroundings", "ending_of", "marked", "probe", "split_at"]
 
 _TOKEN_SHAPED = r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,30}\]"  # noqa: S105  # a marker, no password
-_TURNS = ("user", "assistant", "user")
+_TURNS = ("user", "assistant", "user", "assistant", "user")
 
 
 @attrs.frozen
 class Surroundings:
-    """The text around the contents of user, assistant, user.
+    """The text around the contents of messages.
 
-    *opening* stands before the first, *before_reply* and *after_reply* around the second, and *closing* after
-    the last: the generation prompt. What *before_reply* has beyond it is what the model writes itself.
+    *before_reply* stands before the first of the assistant's, *after_reply* is what follows each of them alike, and
+    *closing* stands after the last message: the generation prompt. What *before_reply* has beyond it is what the
+    model writes itself.
     """
 
-    opening: str
     before_reply: str
     after_reply: str
     closing: str
@@ -71,7 +71,16 @@ def probe(found: PromptFormat) -> Surroundings | None:
     except RoleforgeError:
         return None
     parts = split_at(text, [message.text for message in messages])
-    return Surroundings(*parts) if parts is not None else None
+    if parts is None:
+        return None
+    # Some formats number their turns, so what follows one reply is not wholly what follows the next.
+    return Surroundings(parts[1], _shared(parts[2], parts[4]), parts[-1])
+
+
+def _shared(one: str, other: str) -> str:
+    """What the two begin with."""
+    parted = (at for at, (mine, yours) in enumerate(zip(one, other, strict=False)) if mine != yours)
+    return one[: next(parted, min(len(one), len(other)))]
 
 
 def ending_of(around: Surroundings | None, eos_token: str = "", tokens: Collection[str] = ()) -> Ending:

@@ -1,8 +1,8 @@
-"""The format of a server's own chat template, which is known once the server has been asked."""
+"""What a server has for its model as a format: its chat template once it is asked, or its own rendering."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from roleforge_llm.errors import BadReply, FormatError, NotFound, TemplateError
@@ -11,12 +11,12 @@ from roleforge_llm.formats.lookup import SERVER
 from roleforge_llm.formats.model import format_of
 from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
 from roleforge_llm.formats.template import TemplateFormat
-from roleforge_llm.messages import Conversation
+from roleforge_llm.messages import Conversation, Message
 
 if TYPE_CHECKING:
     from roleforge_llm.backends import ServerTemplate
 
-__all__ = ["ServedFormat", "served_format"]
+__all__ = ["ServedFormat", "ServerRendering", "served_format"]
 
 
 def served_format(found: ServerTemplate | None, where: str) -> TemplateFormat:
@@ -91,3 +91,20 @@ class ServedFormat(PromptFormat):
     def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
         """The whole prompt."""
         return self._learned().render(conversation, variables)
+
+
+class ServerRendering(PromptFormat):
+    """The prompts that a server makes itself; *ask* gives it messages. To compare with: it has no stop sequences."""
+
+    name = SERVER
+    bos_token = ""
+
+    def __init__(self, ask: Callable[[Sequence[Message]], str | None], bos_token: str = "") -> None:
+        self.bos_token = bos_token
+        self._ask = ask
+
+    def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
+        """The server's prompt for the messages; a prefill follows it."""
+        if (text := self._ask(conversation.messages)) is None:
+            raise FormatError("the server does not tell what it makes of messages")
+        return text + conversation.prefill

@@ -6,8 +6,9 @@ system turns among them only where the format has them. Nothing is lost on the w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from roleforge_llm.errors import MessageError
 from roleforge_llm.formats.base import SystemTurns
@@ -22,17 +23,10 @@ _ROLES = ("system", "user", "assistant")
 _MORE_THAN_TEXT = ("tool_calls", "tool_call_id", "function_call", "refusal", "audio")
 
 
-class _Turn(NamedTuple):
+class _Turn(TypedDict):
     role: str
-    text: str
-    name: str | None = None
-
-    def joined(self, other: _Turn) -> _Turn:
-        name = self.name if self.name == other.name else None
-        return _Turn(self.role, f"{self.text}\n{other.text}", name)
-
-    def plain(self) -> Plain:
-        return {"role": self.role, "content": self.text, "name": self.name}
+    content: str
+    name: str | None
 
 
 class Shape(TypedDict):
@@ -53,19 +47,19 @@ def shape(messages: Sequence[Message], system_turns: SystemTurns) -> Shape:
     default system text can see that none is wanted. Raises :class:`MessageError` for a message that text
     cannot express.
     """
-    turns = _joined(_turn(index, message) for index, message in enumerate(messages))
-    opening = [turns.pop(0)] if turns and turns[0].role == "system" and system_turns != "none" else []
-    turns = [turn for turn in turns if turn.role != "system" or turn.text]
-    if system_turns != "any":
-        turns = _without_system(turns)
-    turns = _joined(turns)
-    everything = [*opening, *turns]
-    closing = turns.pop().text if turns and turns[-1].role == "user" else None
+    turns = _joined(map(_turn, itertools.count(), messages))
+    opening = [turns.pop(0)] if turns and turns[0]["role"] == "system" and system_turns != "none" else []
+    if any(turn["role"] == "system" for turn in turns):
+        turns = [turn for turn in turns if turn["role"] != "system" or turn["content"]]
+        turns = _joined(turns if system_turns == "any" else _without_system(turns))
+    closing = turns[-1]["content"] if turns and turns[-1]["role"] == "user" else None
+    # Templates only read, so that both lists can hold the same turns.
+    plain = cast("list[Plain]", turns)
     return Shape(
-        system_prompt=opening[0].text if opening else "",
-        history=[turn.plain() for turn in turns],
+        system_prompt=opening[0]["content"] if opening else "",
+        history=plain if closing is None else plain[:-1],
         user_message=closing,
-        messages=[turn.plain() for turn in everything],
+        messages=[*cast("list[Plain]", opening), *plain],
     )
 
 
@@ -76,23 +70,30 @@ def _turn(index: int, message: Message) -> _Turn:
             "use a chat endpoint or the model's own template",
             index,
         )
-    extra = next((key for key in _MORE_THAN_TEXT if message.extra.get(key)), None)
+    extra = message.extra and next((key for key in _MORE_THAN_TEXT if message.extra.get(key)), None)
     if extra or not isinstance(message.content, str):
         what = extra or ("null content" if message.content is None else "content parts")
         raise MessageError(
             f"this prompt format takes text only, not {what}; use a chat endpoint or the model's own template", index
         )
-    return _Turn(message.role, message.content, message.name)
+    return {"role": message.role, "content": message.content, "name": message.name}
 
 
 def _joined(turns: Iterable[_Turn]) -> list[_Turn]:
     joined: list[_Turn] = []
+    role = None
     for turn in turns:
-        if joined and joined[-1].role == turn.role:
-            joined[-1] = joined[-1].joined(turn)
+        if turn["role"] == role:
+            joined[-1] = _both(joined[-1], turn)
         else:
             joined.append(turn)
+            role = turn["role"]
     return joined
+
+
+def _both(turn: _Turn, other: _Turn) -> _Turn:
+    name = turn["name"] if turn["name"] == other["name"] else None
+    return {"role": turn["role"], "content": f"{turn['content']}\n{other['content']}", "name": name}
 
 
 def _without_system(turns: Sequence[_Turn]) -> list[_Turn]:
@@ -100,10 +101,10 @@ def _without_system(turns: Sequence[_Turn]) -> list[_Turn]:
     placed: list[_Turn] = []
     waiting: list[str] = []
     for turn in turns:
-        if turn.role == "system":
-            waiting.append(turn.text)
-        elif turn.role == "user" and waiting:
-            placed.append(turn._replace(text="\n".join([*waiting, turn.text])))
+        if turn["role"] == "system":
+            waiting.append(turn["content"])
+        elif turn["role"] == "user" and waiting:
+            placed.append({**turn, "content": "\n".join([*waiting, turn["content"]])})
             waiting = []
         else:
             placed.append(turn)
@@ -111,8 +112,8 @@ def _without_system(turns: Sequence[_Turn]) -> list[_Turn]:
 
 
 def _with_closing(turns: list[_Turn], text: str) -> list[_Turn]:
-    last = max((index for index, turn in enumerate(turns) if turn.role == "user"), default=None)
+    last = max((index for index, turn in enumerate(turns) if turn["role"] == "user"), default=None)
     if last is None:
-        return [*turns, _Turn("user", text)]
-    turns[last] = turns[last]._replace(text=f"{turns[last].text}\n{text}")
+        return [*turns, {"role": "user", "content": text, "name": None}]
+    turns[last] = {**turns[last], "content": f"{turns[last]['content']}\n{text}"}
     return turns

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import attrs
 
 from roleforge_llm.errors import ForgedTurn
-from roleforge_llm.formats import PromptFormat, TemplateFormat
-from roleforge_llm.formats.shapes import shape
-from roleforge_llm.guard.markers import Markers
-from roleforge_llm.guard.skeleton import Render, each_text, markers_around
+from roleforge_llm.formats import PromptFormat
+from roleforge_llm.guard.escaping import Escaped, escape_conversation
+from roleforge_llm.guard.markers import Touch
+from roleforge_llm.guard.skeleton import Render, markers_around
 from roleforge_llm.guard.vocabulary import Vocabulary, vocabulary_of
-from roleforge_llm.messages import Conversation, Message
+from roleforge_llm.messages import Conversation
 
 __all__ = ["ForgedTurns", "Guarded", "guarded"]
 
@@ -45,32 +45,61 @@ def guarded(
     Raises :class:`ForgedTurn` where markers are refused or cannot be escaped, and whatever *render* raises.
     """
     vocabulary = vocabulary_of(format)
-    whole = _simple_text(conversation)
-    if whole is not None and vocabulary.closed and not varied and not vocabulary.markers.may_begin_in(whole):
+    received = conversation.prefill if conversation.trusted_prefill else received
+    touch = _touch(conversation, vocabulary)
+    if touch is Touch.NONE and not varied:
         return Guarded(render(conversation))
-    escaped: tuple[str, ...] = ()
-    if whole is None or vocabulary.markers.starts(whole):
-        original, conversation = conversation, _escaped(format, conversation, received, vocabulary)
-        escaped = _notes(format, original, conversation, received, vocabulary)
-        if escaped and forged_turns == "reject":
-            raise ForgedTurn(f"{escaped[0]}, which forgedTurns = 'reject' refuses")
+    notes: tuple[str, ...] = ()
+    if touch >= Touch.JOINS:
+        escaped = escape_conversation(format, conversation, received, vocabulary)
+        if forged_turns == "reject":
+            _refuse(format, escaped)
+        conversation, notes = escaped.conversation, tuple(_notes(format, escaped))
     text = render(conversation)
-    _check(format, text, markers_around(format, conversation, received, render if varied else None))
-    return Guarded(text, escaped)
+    if vocabulary.replies.sequence(text) != markers_around(format, conversation, received, render if varied else None):
+        raise ForgedTurn(
+            f"the prompt format {format.name!r} made markers of turns out of what the messages say; "
+            "take what looks like a marker out of them, or mark messages as trusted"
+        )
+    return Guarded(text, notes)
 
 
-def _check(format, text, expected):
-    found = vocabulary_of(format).replies.sequence(text)
+def _touch(conversation: Conversation, vocabulary: Vocabulary) -> Touch:
+    """What the messages have to do with markers: none if no rendering of them can hold one that is not the format's.
+
+    A marker that content has a part in begins in content, where no text of the template ends within one.
+    """
+    whole = _simple_text(conversation)
+    if whole is None:
+        return Touch.HOLDS
+    if vocabulary.closed and not vocabulary.markers.may_begin_in(whole):
+        return Touch.NONE
+    touch = vocabulary.markers.touching(whole)
+    return touch if vocabulary.closed and vocabulary.verbatim else max(touch, Touch.ENDS)
+
+
+def _refuse(format: PromptFormat, escaped: Escaped) -> None:  # noqa: A002  # as above
+    if not escaped.indices and not escaped.elsewhere:
+        return
+    where = "" if escaped.indices else f" in {escaped.elsewhere[0]}"
+    raise ForgedTurn(
+        f"a marker of the prompt format {format.name!r}{where}, which forgedTurns = 'reject' refuses; take it out",
+        escaped.indices[0] if escaped.indices else None,
+    )
+
+
+def _notes(format: PromptFormat, escaped: Escaped) -> Iterable[str]:  # noqa: A002  # as above
+    places = [*(f"messages[{index}]" for index in escaped.indices), *escaped.elsewhere]
+    if places:
+        yield f"markers of the prompt format {format.name} were escaped with a backslash in {', '.join(places)}"
 
 
 def _simple_text(conversation: Conversation) -> str | None:
-    """All that the messages say, joined as formats join them; None where there is more to them than texts."""
-    texts = []
-    for message in conversation.messages:
-        if message.trusted or message.extra or not isinstance(message.content, str):
-            return None
-        texts.append(message.content)
-        if message.name:
-            texts.append(message.name)
-    texts.append(conversation.prefill)
-    return "\n".join(texts)
+    """All that the messages say, joined by NUL; None where there is more to them than texts."""
+    messages = conversation.messages
+    if any(message.extra or message.trusted or message.name for message in messages):
+        return None
+    try:
+        return "\0".join([*[message.content for message in messages], conversation.prefill])
+    except TypeError:  # content parts, or none
+        return None

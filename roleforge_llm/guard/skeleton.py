@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import attrs
 
 from roleforge_llm.formats import PromptFormat, TemplateFormat
+from roleforge_llm.guard.texts import each_text
 from roleforge_llm.guard.vocabulary import vocabulary_of
-from roleforge_llm.messages import Conversation, Json, Message
+from roleforge_llm.messages import Conversation, Message
 
-__all__ = ["Render", "each_text", "markers_around"]
+__all__ = ["Render", "markers_around"]
 
 Render = Callable[[Conversation], str]
 """A format's rendering, with the variables in it."""
-
-_KEPT = frozenset({"role", "type"})
 
 
 def markers_around(
@@ -69,17 +68,10 @@ def _masked(text: str) -> str:
 def _like(message: Message) -> Message:
     if message.trusted:
         return message
-    content = _neutral(message.content) if isinstance(message.content, str) else each_text(message.content, _neutral)
-    extra = each_text(message.extra, _masked)
-    return attrs.evolve(message, content=content, extra=extra)
+    return attrs.evolve(
+        message,
+        content=each_text(message.content, _neutral),
+        name=message.name and "x",
+        extra=each_text(message.extra, _masked),
+    )
 
-
-def each_text(value: Json, change: Callable[[str], str]) -> Json:
-    """*value* with *change* made to every text in it, but for those that say what a part is."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: item if key in _KEPT else each_text(item, change) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [each_text(item, change) for item in value]
-    return value

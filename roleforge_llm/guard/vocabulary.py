@@ -8,12 +8,13 @@ seen to put around the messages of a small conversation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
 
 import attrs
 
 from roleforge_llm.formats import PromptFormat, TemplateFormat
+from roleforge_llm.guard.literals import literals, takes_apart
 from roleforge_llm.guard.markers import Markers
 from roleforge_llm.messages import Conversation, Message
 
@@ -26,9 +27,6 @@ _STOP = re.compile(r"\s*([<\[{]\S*[>\]}]|\S.*\w.*:)\s*", re.DOTALL)
 _LOOKED_FOR = re.compile(
     r"""(['"])(?P<in>[^'"]+)\1\s+(?:not\s+)?in\b|\.(?:r?split|r?partition|replace|[lr]?strip)\(\s*(['"])(?P<at>[^'"]+)\3"""
 )
-_HIDDEN = re.compile(r"\\(?:[xuUN]|\d)")
-"""An escape in a string of a template: a character that its source does not show."""
-
 _SENTINEL = "Sentinel"
 _PROBES = (
     ("system", "user", "assistant", "user"),
@@ -43,32 +41,46 @@ class Vocabulary:
 
     *markers* are all of them, *replies* those that the text of an assistant must not hold: without what the
     template itself looks for in it, such as the tags of reasoning. *closed* says that no text in the template
-    ends within a marker, so that content with nothing a marker could begin with can complete none.
+    ends within a marker, so that content with nothing a marker could begin with can complete none; *verbatim*
+    that the template does nothing to texts but put them one after the other.
     """
 
     markers: Markers
     replies: Markers
     closed: bool
+    verbatim: bool
 
 
 def vocabulary_of(format: PromptFormat) -> Vocabulary:  # noqa: A002  # the word for it everywhere else, too
     """The markers of *format*. A template's are found once per process."""
     if isinstance(format, TemplateFormat):
         return _of_template(format)
-    markers = Markers({*_declared(format), *(() if format.control_tokens else _seen(format))})
-    return Vocabulary(markers, markers, closed=False)
+    declared = frozenset(_declared(format))
+    return _of_code(format, declared) if isinstance(format, Hashable) else _of_code.__wrapped__(format, declared)
+
+
+@lru_cache(maxsize=128)
+def _of_code(format: PromptFormat, declared: frozenset[str]) -> Vocabulary:  # noqa: A002  # as above
+    markers = Markers(declared if format.control_tokens else {*declared, *_seen(format)})
+    return Vocabulary(markers, markers, closed=False, verbatim=False)
 
 
 @lru_cache(maxsize=512)
 def _of_template(template: TemplateFormat) -> Vocabulary:
-    source = template.text
+    source = template.text + template.tool_text
     texts = {*_declared(template), template.eos_token, *_IN_SOURCE.findall(source)}
     if not template.control_tokens:
         texts.update(_seen(template))
     looked_for = {(match["in"] or match["at"]).strip() for match in _LOOKED_FOR.finditer(source)}
     markers = Markers(texts)
     replies = Markers(texts - looked_for) if texts & looked_for else markers
-    return Vocabulary(markers, replies, closed=not _HIDDEN.search(source) and not markers.leaves_open(source))
+    verbatim = template.dialect == "native" and not takes_apart(source)
+    return Vocabulary(markers, replies, closed=_is_closed(source, markers), verbatim=verbatim)
+
+
+def _is_closed(source: str, markers: Markers) -> bool:
+    found = literals(source)
+    return found is not None and not any(map(markers.may_go_on, found))
 
 
 def _declared(format: PromptFormat) -> Iterator[str]:  # noqa: A002  # as above
@@ -81,12 +93,11 @@ def _seen(format: PromptFormat) -> Iterator[str]:  # noqa: A002  # as above
     """What *format* puts around messages that hold nothing of it."""
     for roles in _PROBES:
         try:
-            text = format.render(Conversation(tuple(_probe(role) for role in roles)))
+            parts = format.render(Conversation(tuple(_probe(role) for role in roles))).split(_SENTINEL)
         except Exception:  # noqa: BLE001, S112  # a format may refuse any shape of conversation
             continue
-        for part in text.split(_SENTINEL):
-            tokens = _IN_PROMPT.findall(part)
-            yield from tokens
+        for part in parts:
+            yield from _IN_PROMPT.findall(part)
             yield from _WORD.findall(part)
 
 

@@ -4,12 +4,10 @@ Templates come from users, plugins and model files. They see nothing but plain d
 reach only what is listed here, and pay for all they do out of a budget: every repetition, every call and
 every value is priced before it is made. Whatever goes wrong in them is a :class:`TemplateError`. It takes no
 thread, signal or process to hold a template back, so that it works in any thread.
-
-Only what ships with an installed package may be rendered as trusted: in Jinja's immutable sandbox alone.
 """
 
+from roleforge_llm.sandbox.environments import Dialect
 from roleforge_llm.sandbox.plaindata import Plain, plain
 from roleforge_llm.sandbox.rendering import parse, render_template
-from roleforge_llm.sandbox.environments import Dialect
 
 __all__ = ["Dialect", "Plain", "parse", "plain", "render_template"]

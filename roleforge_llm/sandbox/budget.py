@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
 
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 
-__all__ = ["CONTAINERS", "ITERATORS", "VIEWS", "Budget"]
+__all__ = ["CONTAINERS", "ITERATORS", "SIZED", "VALUE_DEPTH", "VIEWS", "Budget"]
 
 WORK: Final = 3_000_000
 """Small operations, each of about 100 ns, that any template may do."""
 MEMORY: Final = 24 << 20
 """Bytes that any template may allocate, all values added up, those let go again included."""
-MOST_WORK: Final = 3 * WORK
+MOST_WORK: Final = 2 * WORK
 """The same for the longest of conversations: what is read from the caller may be worked on."""
 MOST_MEMORY: Final = 3 * MEMORY
 CALL_DEPTH: Final = 60
 VALUE_DEPTH: Final = 60
 
-VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
-ITERATORS: Final = (type(iter([])), type(reversed([])))
-CONTAINERS: Final = (dict, list, tuple, *VIEWS)
+VIEWS: Final[tuple[type[Collection[Any]], ...]] = (type({}.keys()), type({}.values()), type({}.items()))
+ITERATORS: Final[tuple[type[Any], ...]] = (type(iter([])), type(reversed([])))
+CONTAINERS: Final[tuple[type[Collection[Any]], ...]] = (dict, list, tuple, *VIEWS)
+SIZED: Final[tuple[type[Collection[Any]], ...]] = (*CONTAINERS, range)
 
 
 class Budget:
@@ -41,7 +42,17 @@ class Budget:
         self._variables: Mapping[str, object] | None = variables
 
     def spend(self, work: int, memory: int = 0) -> None:
-        """Pay for what is about to be done: *work* in small operations, *memory* in bytes."""
+        """Pay for what is about to be done: *work* in small operations, *memory* in bytes.
+
+        Prices may come from a template's own numbers. One below zero is no gift, and "not a number" no licence.
+        """
+        self.work -= abs(work)
+        self.memory -= abs(memory)
+        if not (self.work >= 0 and self.memory >= 0):
+            self.exceeded()
+
+    def toll(self, work: int, memory: int) -> None:
+        """:meth:`spend` for prices that the compiler worked out."""
         self.work -= work
         self.memory -= memory
         if self.work < 0 or self.memory < 0:
@@ -54,9 +65,9 @@ class Budget:
             self._variables = None
             self.work += min(4 * size, MOST_WORK - WORK)
             self.memory += min(64 * size, MOST_MEMORY - MEMORY)
-        if self.work < 0:
+        if not self.work >= 0:
             raise SecurityError("the template does too much work; it was stopped")
-        if self.memory < 0:
+        if not self.memory >= 0:
             raise SecurityError("the template needs too much memory; it was stopped")
 
     def enter(self) -> None:
@@ -74,17 +85,26 @@ class Budget:
         size = len(text) * times if text.isascii() else 4 * len(text) * times
         self.spend(0, size + 64)
 
+    def joining(self, separator: str, parts: Collection[str]) -> None:
+        """Pay for *separator* between *parts*, which are paid for."""
+        wide = not all(map(str.isascii, parts))
+        self.spend(len(parts), len(separator) * len(parts) * (4 if wide or not separator.isascii() else 1) + 64)
+
+    def padding(self, text: str, width: int) -> None:
+        """Pay for *text* filled up to *width* characters."""
+        self.spend(1, 4 * (len(text) + max(width, 0)) + 64)
+
     def read(self, text: str, passes: int = 1) -> None:
         """Pay for reading through *text*."""
         self.work -= len(text) * passes >> 6
         if self.work < 0:
             self.exceeded()
 
-    def items(self, values: object) -> list[object]:
+    def items(self, values: Any) -> list[Any]:
         """The list of all that *values* yields, paid for. Raises TypeError for what cannot be gone through."""
         if isinstance(values, str):
             self.spend(len(values), 8 * len(values) if values.isascii() else 88 * len(values))
-        elif isinstance(values, (*CONTAINERS, range)):
+        elif isinstance(values, SIZED):
             self.spend(len(values), 40 * len(values))
         elif isinstance(values, ITERATORS):
             self.spend(values.__length_hint__(), 8 * values.__length_hint__())
@@ -108,7 +128,7 @@ class Budget:
             raise SecurityError(f"a {type(value).__name__} is no plain data: it can be neither written nor compared")
         if not depth:
             raise SecurityError("the template nests values too deeply")
-        self.spend(3 + 3 * len(value))
+        self.spend(5 + 5 * len(value))
         return sum(self.weigh(part, depth - 1) + 8 for part in _parts(value))
 
 

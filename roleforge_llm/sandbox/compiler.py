@@ -1,5 +1,7 @@
 """How a guarded template becomes Python: the operators are calls that price them, every pass of a loop is paid for."""
 
+# ruff: noqa: N802, N815, D102 - the names are Jinja's: visit_ and the class of the node
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from roleforge_llm.sandbox.operators import OPERATORS
 
 __all__ = ["GuardedCodeGenerator", "charge"]
 
+_CALLING: Final = (nodes.Call, nodes.Filter, nodes.CallBlock, nodes.Macro)
 _COMPARISONS: Final = {"in": "is_in", "notin": "not_in"}
 
 
@@ -51,7 +54,7 @@ def _toll(repeated: list[nodes.Node], owner: nodes.Node) -> nodes.Const:
 
 def _cost(node: nodes.Node) -> tuple[int, int]:
     """Work and bytes of running *node* once, without what its operators and inner loops pay for themselves."""
-    work, memory = 1, _own_memory(node)
+    work, memory = (8 if isinstance(node, _CALLING) else 1), _own_memory(node)
     skipped = ("body",) if isinstance(node, (nodes.For, nodes.Macro, nodes.CallBlock)) else ()
     for child in node.iter_child_nodes(exclude=skipped):
         more_work, more_memory = _cost(child)
@@ -95,13 +98,15 @@ class GuardedCodeGenerator(CodeGenerator):
     def write_commons(self) -> None:
         super().write_commons()
         self.writeline("budget = context.budget")
-        self.writeline("spend = budget.spend")
+        self.writeline("toll = budget.toll")
+        self.writeline("item = environment.item")
+        self.writeline("attribute = environment.getattr")
         self.writeline(f"{', '.join(OPERATORS)} = environment.operators")
 
     def visit_Const(self, node: nodes.Const, frame: Frame) -> None:
         if isinstance(node.value, _Toll):
-            # gives None, so that it can stand before a condition
-            self.write(f"not spend({node.value.work}, {node.value.memory})")
+            # holds, so that it can stand before a condition
+            self.write(f"not toll({node.value.work}, {node.value.memory})")
         else:
             super().visit_Const(node, frame)
 
@@ -134,6 +139,9 @@ class GuardedCodeGenerator(CodeGenerator):
         self.write(")")
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
+        if isinstance(node.arg, nodes.Const):
+            self._write_lookup("item", node.node, node.arg.value, frame)
+            return
         if not isinstance(node.arg, nodes.Slice):
             super().visit_Getitem(node, frame)
             return
@@ -143,6 +151,14 @@ class GuardedCodeGenerator(CodeGenerator):
             self.write(", ")
             self.visit(part or nodes.Const(None), frame)
         self.write(")")
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
+        self._write_lookup("attribute", node.node, node.attr, frame)
+
+    def _write_lookup(self, function: str, node: nodes.Expr, key: object, frame: Frame) -> None:
+        self.write(f"{function}(")
+        self.visit(node, frame)
+        self.write(f", {key!r})")
 
     def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
         self.write("{")

@@ -1,10 +1,10 @@
-"""The environments: one per dialect for strangers' templates, and one for those that packages bring."""
+"""The environments that templates run in, one per dialect."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jinja2
 from jinja2 import Environment, nodes
@@ -12,15 +12,15 @@ from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.runtime import Context, LoopContext, Macro
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from roleforge_llm.sandbox.budget import Budget
 from roleforge_llm.sandbox.compiler import GuardedCodeGenerator
-from roleforge_llm.sandbox.filters import GUARDED_FILTERS, GUARDED_TESTS, to_json
-from roleforge_llm.sandbox.functions import Function, guarded_functions, raise_exception, strftime, strftime_now
+from roleforge_llm.sandbox.filters import GUARDED_FILTERS
+from roleforge_llm.sandbox.functions import Function, guarded_functions, strftime_now
 from roleforge_llm.sandbox.limits import Limits
 from roleforge_llm.sandbox.methods import DICT_NAMES, METHODS, attribute, call_method
 from roleforge_llm.sandbox.operators import OPERATORS
+from roleforge_llm.sandbox.predicates import GUARDED_TESTS
 
 __all__ = ["Dialect", "GuardedContext", "environment"]
 
@@ -28,31 +28,15 @@ Dialect: TypeAlias = Literal["native", "hf"]
 
 
 @cache
-def environment(dialect: Dialect, trusted: bool) -> Environment:
-    """The environment for templates of *dialect*; a *trusted* one spares the price of guarding."""
-    kind = _Trusted if trusted else _Guarded
+def environment(dialect: Dialect) -> Environment:
+    """The environment for templates of *dialect*."""
     if dialect == "native":
-        return kind(trim_blocks=True, undefined=jinja2.StrictUndefined, cache_size=0, extensions=[Limits])
-    made = kind(
+        return _Guarded(trim_blocks=True, undefined=jinja2.StrictUndefined, cache_size=0, extensions=[Limits])
+    made = _Guarded(
         trim_blocks=True, lstrip_blocks=True, cache_size=0, extensions=[Limits, LoopControlExtension, _Generation]
     )
-    made.globals["strftime_now"] = strftime_now if trusted else Function(strftime)
+    made.globals["strftime_now"] = Function(strftime_now)
     return made
-
-
-class _Trusted(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox with the filters and functions that guarded templates have."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.filters = {name: run for name, run in self.filters.items() if name in GUARDED_FILTERS}
-        self.filters["tojson"] = to_json
-        self.globals = {name: value for name, value in self.globals.items() if name in guarded_functions()}
-        self.globals["raise_exception"] = raise_exception
-
-    def unsafe_undefined(self, obj: object, attribute: str) -> NoReturn:
-        # Jinja gives an undefined value here, which a lenient dialect would print as nothing.
-        raise SecurityError(f"access to attribute {attribute!r} of {type(obj).__name__!r} object is unsafe")
 
 
 class GuardedContext(Context):
@@ -87,10 +71,8 @@ class _Guarded(Environment):
                 return self.undefined(obj=obj, name=attribute_)
         return attribute(self, obj, attribute_)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        """``obj[argument]``: an item, else an attribute that may be reached."""
-        if not isinstance(argument, (str, int, float, jinja2.Undefined)) and argument is not None:
-            raise SecurityError(f"items are looked up by text or number, not by {type(argument).__name__!r}")
+    def item(self, obj: Any, argument: Any) -> Any:
+        """:meth:`getitem` for a text or number that stands in the template."""
         try:
             return obj[argument]
         except (TypeError, LookupError):
@@ -98,12 +80,18 @@ class _Guarded(Environment):
                 return attribute(self, obj, argument)
             return self.undefined(obj=obj, name=argument)
 
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """``obj[argument]``: an item, else an attribute that may be reached."""
+        if not isinstance(argument, (str, int, float, jinja2.Undefined)) and argument is not None:
+            raise SecurityError(f"items are looked up by text or number, not by {type(argument).__name__!r}")
+        return self.item(obj, argument)
+
     def call(self, context: GuardedContext, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """``function(*args, **kwargs)``, for a macro, a listed function or a listed method."""
         kwargs.pop("_loop_vars", None)
         kwargs.pop("_block_vars", None)
         budget = context.budget
-        budget.spend(1 + len(args) + len(kwargs), 128 + 16 * len(args))
+        budget.spend(1 + len(args) + len(kwargs), 128 + 16 * len(args) + 128 * len(kwargs))
         if isinstance(function, Function):
             return function.run(budget, *args, **kwargs)
         if isinstance(function, METHODS):

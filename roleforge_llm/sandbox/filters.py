@@ -1,4 +1,4 @@
-"""The filters and tests that templates have: Jinja's, each priced before it runs, and ``tojson``.
+"""The filters that templates have: Jinja's, each priced before it runs, and ``tojson``.
 
 A filter that Jinja works out lazily is worked out at once, and gives an iterator over what it found: chains of
 half-used generators could be made longer than the interpreter can take apart.
@@ -7,44 +7,46 @@ half-used generators could be made longer than the interpreter can take apart.
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from jinja2 import Environment, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS, make_attrgetter
-from jinja2.tests import TESTS
 from markupsafe import Markup, escape
 
-from roleforge_llm.sandbox.budget import ITERATORS, Budget
+from roleforge_llm.sandbox.budget import ITERATORS, VALUE_DEPTH, Budget
 from roleforge_llm.sandbox.methods import line_count, price_replacement
-from roleforge_llm.sandbox.operators import add, check_key, contains, equal, ordered, percent, text
+from roleforge_llm.sandbox.operators import add, check_key, percent, text
 
-__all__ = ["GUARDED_FILTERS", "GUARDED_TESTS", "to_json"]
+__all__ = ["GUARDED_FILTERS", "with_budget"]
 
 _LONGEST_NUMBER: Final = 4300  # digits; Python's own limit
 
 
-def to_json(
-    value: object,
+def _tojson(  # noqa: PLR0917  # the filter's own arguments
+    budget: Budget,
+    value: Any,
     ensure_ascii: bool = False,
     indent: int | str | None = None,
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
     """JSON as models are trained on; Jinja's own filter escapes for HTML, which would change what they read."""
+    size = budget.weigh(value)
+    margin = len(indent) if isinstance(indent, str) else max(indent or 0, 0)
+    around = VALUE_DEPTH * margin + sum(len(part) for part in separators or ())
+    budget.spend(size >> 5, 6 * size + 4 * around * (_lines(value) if around else 1) + 64)
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _tojson(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> str:
-    size = budget.weigh(value)
-    options = dict(zip(("ensure_ascii", "indent", "separators"), args, strict=False)) | kwargs
-    indent = options.get("indent") or 0
-    width = 60 * (len(indent) if isinstance(indent, str) else indent)
-    width += sum(len(part) for part in options.get("separators") or ())
-    budget.spend(size >> 5, 6 * size + (size // 8 + 1) * width + 64)
-    return to_json(value, *args, **kwargs)
+def _lines(value: Any) -> int:
+    """How many values there are in *value*, which has been weighed and so is not too deep."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return 1
+    return 1 + sum(map(_lines, value))
 
 
 def _text(budget: Budget, value: Any) -> str:
@@ -71,14 +73,18 @@ def _longer(factor: int) -> Callable[..., None]:
     return price
 
 
-def _trimming(budget: Budget, whole: str, chars: str | None = None) -> None:
-    budget.read(whole, 1 + len(chars or ""))
-    budget.characters(whole)
+def _trimmed(budget: Budget, value: Any, chars: str | None = None) -> str:
+    whole: str = value if type(value) is str else _text(budget, value)
+    if chars or len(whole) > 200:
+        budget.read(whole, 1 + len(chars or ""))
+        budget.characters(whole)
+    else:
+        budget.memory -= 900
+    return whole.strip(chars)
 
 
 def _centering(budget: Budget, whole: str, width: int = 80) -> None:
-    budget.characters(" ", max(width, 0))
-    budget.characters(whole)
+    budget.padding(whole, width)
 
 
 def _indenting(budget: Budget, whole: str, width: int | str = 4, *_: object, **__: object) -> None:
@@ -153,6 +159,7 @@ def _batches(budget: Budget, values: Any, linecount: int, fill_with: Any = None)
 
 def _slices(budget: Budget, values: Any, slices: int, fill_with: Any = None) -> Iterator[Any]:
     parts = budget.items(values)
+    slices = max(slices, 0)
     budget.spend(slices, 96 * slices + 16 * len(parts))
     return iter(list(FILTERS["slice"](parts, slices, fill_with)))
 
@@ -169,8 +176,9 @@ def _summed(environment: Environment, budget: Budget, values: Any, attribute: An
 def _joined(environment: Environment, budget: Budget, values: Any, d: Any = "", attribute: Any = None) -> str:
     parts = _keys(environment, budget, budget.items(values), attribute)
     separator = str(_text(budget, d))
-    budget.characters(separator, len(parts))
-    return separator.join([text(budget, part) for part in parts])
+    texts = [text(budget, part) for part in parts]
+    budget.joining(separator, texts)
+    return separator.join(texts)
 
 
 def _unique(
@@ -186,7 +194,7 @@ def _unique(
 def _keys(environment: Environment, budget: Budget, parts: list[Any], attribute: Any) -> list[Any]:
     if attribute is None:
         return parts
-    budget.spend(len(parts) * (5 + len(str(attribute)) // 2))
+    _price_arguments(budget, len(parts), (attribute,), {})
     return list(map(make_attrgetter(environment, attribute), parts))
 
 
@@ -215,24 +223,30 @@ def _sorted_pairs(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
 def _price_arguments(budget: Budget, count: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     # the longest of them may be a path of attributes, which is walked for every item
     longest = max((len(value) for value in (*args, *kwargs.values()) if isinstance(value, str)), default=0)
-    budget.spend(count * (10 + longest // 2), 64 * count)
+    budget.spend(30 + count * (10 + longest // 2), 64 * count)
 
 
 def _each(name: str) -> Callable[..., Any]:
     """A filter that asks another filter, a test or an attribute of every item."""
+    names = 2 if name.endswith("attr") else 1
     run: Callable[..., Any] = FILTERS[name]
 
     def priced(context: Any, values: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         if not values:
+            context.budget.spend(10)
             return iter([])
         parts = context.budget.items(values)
+        for asked in args[:names]:
+            check_key(asked)
         _price_arguments(context.budget, len(parts), args, kwargs)
         return iter(list(run(context, parts, *args, **kwargs)))
 
     return priced
 
 
-def _with_budget(run: Callable[..., Any]) -> Callable[..., Any]:
+def with_budget(run: Callable[..., Any]) -> Callable[..., Any]:
+    """*run* as a filter or test: the budget of the rendering goes before its arguments."""
+
     @pass_context
     def priced(context: Any, *args: Any, **kwargs: Any) -> Any:
         return run(context.budget, *args, **kwargs)
@@ -270,7 +284,7 @@ _PRICED: Final[dict[str, Callable[..., Any]]] = {
     "string": _of_text(_longer(1), "string"),
     "title": _of_text(_longer(60), "title"),
     "tojson": _tojson,
-    "trim": _of_text(_trimming, "trim"),
+    "trim": _trimmed,
     "upper": _of_text(_longer(3), "upper"),
 }
 _LOOKING_UP: Final[dict[str, Callable[..., Any]]] = {
@@ -286,26 +300,9 @@ _CHEAP: Final = ("abs", "count", "d", "default", "first", "last", "length")
 
 GUARDED_FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **{name: FILTERS[name] for name in _CHEAP},
-    **{name: _with_budget(run) for name, run in _PRICED.items()},
+    **{name: with_budget(run) for name, run in _PRICED.items()},
     **{name: _with_environment(run) for name, run in _LOOKING_UP.items()},
     **{name: pass_context(_each(name)) for name in ("map", "reject", "rejectattr", "select", "selectattr")},
     # written by the compiler around the list in f(*list)
-    "*": _with_budget(_listing),
-}
-
-_COMPARISONS: Final[dict[str, Callable[..., Any]]] = {
-    **dict.fromkeys(("==", "eq", "equalto"), equal),
-    **dict.fromkeys(("!=", "ne"), ordered(operator.ne)),
-    **dict.fromkeys((">", "gt", "greaterthan"), ordered(operator.gt)),
-    **dict.fromkeys(("<", "lt", "lessthan"), ordered(operator.lt)),
-    **dict.fromkeys((">=", "ge"), ordered(operator.ge)),
-    **dict.fromkeys(("<=", "le"), ordered(operator.le)),
-    "in": contains,
-    "lower": lambda budget, value: _text(budget, value).islower(),
-    "upper": lambda budget, value: _text(budget, value).isupper(),
-}
-
-GUARDED_TESTS: Final[dict[str, Callable[..., Any]]] = {
-    **TESTS,
-    **{name: _with_budget(run) for name, run in _COMPARISONS.items()},
+    "*": with_budget(_listing),
 }

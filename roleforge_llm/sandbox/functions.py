@@ -14,20 +14,10 @@ from jinja2.utils import Namespace
 from roleforge_llm.sandbox.budget import Budget
 from roleforge_llm.sandbox.operators import check_key, text
 
-__all__ = ["Function", "guarded_functions", "raise_exception", "strftime_now"]
+__all__ = ["Function", "guarded_functions", "strftime_now"]
 
 LONGEST_RANGE: Final = 100_000
 _LONGEST_PATTERN: Final = 500
-
-
-def raise_exception(message: object = "") -> NoReturn:
-    """Ends the rendering with the template author's own words."""
-    raise jinja2.TemplateError(str(message))
-
-
-def strftime_now(pattern: str) -> str:
-    """The local date and time, as *pattern* says."""
-    return datetime.now().strftime(pattern)  # noqa: DTZ005  # templates tell the model the local date
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -47,16 +37,16 @@ def guarded_functions() -> dict[str, Function]:
     }
 
 
-def strftime(budget: Budget, pattern: str) -> str:
-    """:func:`strftime_now`, for patterns of a reasonable length."""
+def strftime_now(budget: Budget, pattern: str) -> str:
+    """The local date and time, as *pattern* says."""
     budget.spend(100, 1000)
     if len(pattern) > _LONGEST_PATTERN:
         raise SecurityError("the pattern of strftime_now is too long")
-    return strftime_now(pattern)
+    return datetime.now().strftime(pattern)  # noqa: DTZ005  # templates tell the model the local date
 
 
 def _raise(budget: Budget, message: Any = "") -> NoReturn:
-    raise_exception(text(budget, message))
+    raise jinja2.TemplateError(text(budget, message))
 
 
 def _range(budget: Budget, *bounds: int) -> range:
@@ -68,12 +58,10 @@ def _range(budget: Budget, *bounds: int) -> range:
 
 
 def _dict(budget: Budget, /, *args: Any, **kwargs: Any) -> dict[Any, Any]:
-    for source in args:
-        pairs = source.items() if isinstance(source, dict) else budget.items(source)
-        budget.spend(len(pairs), 128 * len(pairs))
-        for key, _ in pairs:
-            check_key(key)
-    return dict(*args, **kwargs)
+    (source,) = args or ({},)
+    pairs: Any = source.items() if isinstance(source, dict) else budget.items(source)
+    budget.spend(len(pairs) + len(kwargs), 128 * (len(pairs) + len(kwargs)))
+    return {check_key(key): value for key, value in pairs} | kwargs
 
 
 def _namespace(budget: Budget, /, *args: Any, **kwargs: Any) -> Namespace:

@@ -13,8 +13,8 @@ __all__ = ["Limits", "check_length", "check_tree"]
 
 # Of 228 published templates the largest has 17,000 characters, 3,800 tokens, 1,300 nodes and a depth of 20.
 LENGTH: Final = 131_072
-TOKENS: Final = 20_000
-NODES: Final = 12_000
+TOKENS: Final = 16_000
+NODES: Final = 8_000
 DEPTH: Final = 75
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from string import Formatter
 from types import BuiltinMethodType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import LoopContext
+from jinja2.filters import _GroupTuple  # what groupby gives has no public name
+from jinja2.runtime import LoopContext, Macro
 from jinja2.sandbox import SandboxedFormatter
 from jinja2.utils import Namespace
 from markupsafe import Markup, escape
@@ -35,13 +35,13 @@ _LOOP_NAMES: Final = frozenset(
 
 def attribute(environment: Environment, value: Any, name: str) -> Any:
     """``value.name`` where it is an attribute: a method that is listed here, or a name of a namespace or loop."""
-    if isinstance(value, Undefined) and not name.startswith("_"):
-        return getattr(value, name)  # raises, and says of what it is undefined
     if name in _NAMES.get(type(value), ()):
         return getattr(value, name)
+    if isinstance(value, Undefined) and not name.startswith("_"):
+        return getattr(value, name)  # raises, and says of what it is undefined
     if type(value) is Namespace and not name.startswith("_"):
         return getattr(value, name, environment.undefined(obj=value, name=name))
-    if name.startswith("_") or hasattr(type(value), name):
+    if name.startswith("_") or hasattr(type(value), name) or type(value) not in _PLAIN:
         raise SecurityError(f"access to attribute {name!r:.60} of {type(value).__name__!r} object is unsafe")
     return environment.undefined(obj=value, name=name)
 
@@ -74,7 +74,7 @@ def _join(budget: Budget, separator: str, values: Any) -> str:
     parts = budget.items(values)
     if type(separator) is not str or not all(type(part) is str for part in parts):
         raise TypeError("join() takes a list of texts")
-    budget.characters(separator, len(parts))
+    budget.joining(separator, parts)
     return separator.join([text(budget, part) for part in parts])
 
 
@@ -86,6 +86,8 @@ def _format(environment: Environment, budget: Budget, method: Any, args: Sequenc
         if not isinstance(kwargs, dict):
             raise TypeError("format_map() takes a mapping")
         args = ()
+    budget.read(method.__self__)
+    budget.characters(method.__self__)
     return _PricedFormatter(environment, budget).vformat(method.__self__, args, kwargs)
 
 
@@ -117,7 +119,7 @@ def _same_size(budget: Budget, value: str, *_: object) -> None:
 
 
 def _reading(budget: Budget, value: str, *_: object) -> None:
-    budget.read(value)
+    budget.read(value, 6)
 
 
 def _strip(budget: Budget, value: str, chars: str | None = None) -> None:
@@ -141,8 +143,12 @@ def _search(budget: Budget, value: str, part: str, *_: object) -> None:
     price_search(budget, value, part)
 
 
+def _search_backwards(budget: Budget, value: str, part: str, *_: object) -> None:
+    price_search(budget, value, part, backwards=True)
+
+
 def _partition(budget: Budget, value: str, part: str) -> None:
-    price_search(budget, value, part)
+    price_search(budget, value, part, backwards=True)
     budget.characters(value)
 
 
@@ -152,9 +158,9 @@ def _split(budget: Budget, value: str, sep: str | None = None, maxsplit: int = -
         pieces = len(value) // 2 + 1
         budget.read(value)
     else:
-        price_search(budget, value, sep)
+        price_search(budget, value, sep, backwards=True)
         pieces = (value.count(sep) if sep else 0) + 1
-    budget.spend(pieces, 72 * pieces)
+    budget.spend(pieces, 112 * pieces)
     budget.characters(value)
 
 
@@ -166,7 +172,7 @@ def line_count(budget: Budget, value: str) -> int:
 
 def _splitlines(budget: Budget, value: str, *_: object, **__: object) -> None:
     lines = line_count(budget, value)
-    budget.spend(lines, 72 * lines)
+    budget.spend(lines, 112 * lines)
     budget.characters(value)
 
 
@@ -180,8 +186,8 @@ def price_replacement(budget: Budget, value: str, old: str, new: str, count: int
 
 
 def _pad(budget: Budget, value: str, width: int, fill: str = " ") -> None:
-    budget.characters(fill + " ", max(width, 0))
-    budget.characters(value)
+    del fill
+    budget.padding(value, width)
 
 
 def _expandtabs(budget: Budget, value: str, tabsize: int = 8) -> None:
@@ -214,7 +220,8 @@ _TEXT_PRICES: Final[dict[str, Price]] = {
     **dict.fromkeys(("strip", "lstrip", "rstrip"), _strip),
     **dict.fromkeys(("startswith", "endswith"), _affix),
     **dict.fromkeys(("removeprefix", "removesuffix"), _without_affix),
-    **dict.fromkeys(("find", "rfind", "index", "rindex", "count"), _search),
+    **dict.fromkeys(("find", "index", "count"), _search),
+    **dict.fromkeys(("rfind", "rindex"), _search_backwards),
     **dict.fromkeys(("partition", "rpartition"), _partition),
     **dict.fromkeys(("split", "rsplit"), _split),
     **dict.fromkeys(("center", "ljust", "rjust", "zfill"), _pad),
@@ -237,5 +244,8 @@ _NAMES: Final[dict[type, frozenset[str]]] = {
     **{kind: frozenset(prices) for kind, prices in _PRICES.items()},
     str: frozenset({*_TEXT_PRICES, "format", "format_map", "join"}),
     LoopContext: _LOOP_NAMES,
+    Macro: frozenset({"name", "arguments", "catch_kwargs", "catch_varargs", "caller"}),
+    _GroupTuple: frozenset({"grouper", "list"}),
 }
+_PLAIN: Final = (dict, list, tuple, str, Markup, int, float, bool, type(None), range)
 METHODS: Final = (BuiltinMethodType, MethodType)

@@ -11,9 +11,9 @@ from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
-from roleforge_llm.sandbox.budget import CONTAINERS, ITERATORS, VIEWS, Budget
+from roleforge_llm.sandbox.budget import CONTAINERS, ITERATORS, SIZED, VIEWS, Budget
 
-__all__ = ["OPERATORS", "add", "check_key", "contains", "equal", "ordered", "percent", "text"]
+__all__ = ["OPERATORS", "add", "check_key", "contains", "equal", "modulo", "ordered", "percent", "text"]
 
 LARGEST_BITS: Final = 4096
 LARGEST: Final = 1 << LARGEST_BITS
@@ -34,6 +34,9 @@ def text(budget: Budget, value: Any) -> str:
 def _written(budget: Budget, value: Any) -> str:
     if isinstance(value, Undefined):
         return str(value)
+    if isinstance(value, str):
+        budget.spend(1, 8 * len(value))
+        return str(value)
     budget.spend(1, 10 * budget.weigh(value) + 64)
     return str(value)
 
@@ -47,7 +50,8 @@ def add(budget: Budget, left: Any, right: Any) -> Any:
     """``left + right``."""
     if type(left) is str and type(right) is str:
         size = len(left) + len(right)
-        budget.memory -= (size if left.isascii() and right.isascii() else 4 * size) + 64
+        # only for long ones is it worth asking whether they are narrow
+        budget.memory -= (size if size > 200 and left.isascii() and right.isascii() else 4 * size) + 64
         if budget.memory < 0:
             budget.exceeded()
         return left + right
@@ -108,7 +112,8 @@ def percent(budget: Budget, template: str, values: Any) -> str:
     price = 10 * budget.weigh(values) + 4 * (len(template) + stars) + len(first)
     price += sum(4 * _width(directive) + 10 * longest + 512 for directive in directives)
     budget.spend(len(directives), price * (_ESCAPED if isinstance(template, Markup) else 1))
-    return template % values
+    formatted: str = template % values
+    return formatted
 
 
 _WIDTH: Final = re.compile(r"[-+ #0]*(\d*)(?:\.(\d*))?")
@@ -159,7 +164,7 @@ def contains(budget: Budget, part: Any, whole: Any) -> bool:
             price_search(budget, whole, part)
     elif isinstance(whole, (dict, VIEWS[0])):
         check_key(part)
-    elif isinstance(whole, (list, tuple, range, *VIEWS[1:])):
+    elif isinstance(whole, SIZED):
         budget.spend(len(whole) * (1 + (budget.weigh(part) >> 6)))
     elif isinstance(whole, ITERATORS):
         budget.spend(whole.__length_hint__() * (1 + (budget.weigh(part) >> 6)))
@@ -173,9 +178,13 @@ def lacks(budget: Budget, part: Any, whole: Any) -> bool:
     return not contains(budget, part, whole)
 
 
-def price_search(budget: Budget, whole: str, part: str) -> None:
-    """Pay for looking for *part* in *whole*, which takes up to the product of their lengths for short parts."""
-    budget.read(whole, 1 + min(len(part), 100) // 4)
+def price_search(budget: Budget, whole: str, part: str, backwards: bool = False) -> None:
+    """Pay for looking for *part* in *whole*, which can take the product of their lengths.
+
+    Except for long parts of long texts: Python looks for those in linear time, though only forwards.
+    """
+    compared = len(part) if backwards or len(whole) < 2500 else min(len(part), 100)
+    budget.read(whole, 1 + compared // 4)
 
 
 def check_key(key: Any) -> Any:

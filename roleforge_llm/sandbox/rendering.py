@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
-from typing import Final
+from typing import Final, cast
 
 import jinja2
 from jinja2 import Template, nodes
@@ -27,7 +27,7 @@ def parse(dialect: Dialect, text: str, filename: str) -> nodes.Template:
     """Read a template without running any of it. Raises :class:`TemplateError` with file and line."""
     try:
         check_length(text)
-        tree = environment(dialect, False).parse(text, filename=filename)
+        tree = environment(dialect).parse(text, filename=filename)
         check_tree(tree)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{filename}:{error.lineno}: {_describe(error)}") from error
@@ -37,20 +37,14 @@ def parse(dialect: Dialect, text: str, filename: str) -> nodes.Template:
     return tree
 
 
-def render_template(
-    dialect: Dialect, text: str, filename: str, variables: Mapping[str, Plain], *, trusted: bool = False
-) -> str:
-    """Render *text* with *variables*, compiled once per process. Raises :class:`TemplateError` with file and line.
-
-    *trusted* is for templates that came with an installed package: they are not held to a budget.
-    """
-    template = _compiled(dialect, text, filename, trusted)
-    context = template.new_context(dict(variables))
-    if isinstance(context, GuardedContext):
-        context.budget = Budget(variables)
+def render_template(dialect: Dialect, text: str, filename: str, variables: Mapping[str, Plain]) -> str:
+    """Render *text* with *variables*, compiled once per process. Raises :class:`TemplateError` with file and line."""
+    template = _compiled(dialect, text, filename)
+    context = cast("GuardedContext", template.new_context(dict(variables)))
+    context.budget = Budget(variables)
     try:
         return "".join(template.root_render_func(context))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, it becomes our error below
         line = _line_of(error.__traceback__, template)
         failure = TemplateError(f"{filename}{line}: {_describe(error)}")
     # Raised out here, so that the failure does not keep all that the template made.
@@ -58,12 +52,11 @@ def render_template(
 
 
 @lru_cache(maxsize=512)
-def _compiled(dialect: Dialect, text: str, filename: str, trusted: bool) -> Template:
+def _compiled(dialect: Dialect, text: str, filename: str) -> Template:
     tree = parse(dialect, text, filename)
-    used = environment(dialect, trusted)
+    used = environment(dialect)
     try:
-        if not trusted:
-            charge(tree)
+        charge(tree)
         code = used.compile(tree, filename=filename)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{filename}:{error.lineno}: {_describe(error)}") from error

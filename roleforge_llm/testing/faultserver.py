@@ -32,6 +32,7 @@ Entry: TypeAlias = str | Answer
 """One entry of a script."""
 
 _CERTIFICATE = Path(__file__).parent / "selfsigned.pem"
+_REDIRECTS = {"redirect_port": "127.0.0.1", "redirect_other": "localhost"}
 _LINGER_NOTHING = struct.pack("ii", 1, 0)
 
 
@@ -66,7 +67,7 @@ class FaultServer:
 
     def __init__(self, script: Sequence[Entry] | Entry = "ok") -> None:
         self._sessions: list[Session] = []
-        self._first_script = script
+        self._first_script = _entries(script)
         self._open: set[asyncio.StreamWriter] = set()
         self._accepted = 0
         self._sockets: dict[str, socket.socket] = {}
@@ -119,11 +120,8 @@ class FaultServer:
 
     def session(self, script: Sequence[Entry] | Entry) -> Session:
         """One more script on the same server, with an address, requests and count of its own."""
-        entries = [script] if isinstance(script, str) or callable(script) else list(script)
-        unknown = [entry for entry in entries if isinstance(entry, str) and entry not in {*self._redirects(), *FAULTS}]
-        if unknown or not entries:
-            raise ValueError(f"no such fault: {', '.join(unknown) or 'an empty script'}")
-        entries = [self._redirects().get(entry, entry) if isinstance(entry, str) else entry for entry in entries]
+        elsewhere = self._redirects()
+        entries = [elsewhere.get(entry, entry) if isinstance(entry, str) else entry for entry in _entries(script)]
         session = Session(f"{self._origin('plain')}/s/{len(self._sessions)}/v1", entries)
         self._sessions.append(session)
         return session
@@ -144,11 +142,8 @@ class FaultServer:
         return self.session(fault).base_url
 
     def _redirects(self) -> dict[str, Answer]:
-        port = self._port("other")
-        return {
-            "redirect_port": Reply(307, headers={"location": f"http://127.0.0.1:{port}/v1/chat/completions"}),
-            "redirect_other": Reply(307, headers={"location": f"http://localhost:{port}/v1/chat/completions"}),
-        }
+        path = f":{self._port('other')}/v1/chat/completions"
+        return {name: Reply(307, headers={"location": f"http://{host}{path}"}) for name, host in _REDIRECTS.items()}
 
     def _port(self, name: str) -> int:
         port: int = self._sockets[name].getsockname()[1]
@@ -200,6 +195,14 @@ class FaultServer:
         _, _, number, *_ = [*request.path.split("/", 3), ""]
         known = number.isdigit() and int(number) < len(self._sessions)
         return (self._sessions[int(number)] if known else self._first).answer(request)
+
+
+def _entries(script: Sequence[Entry] | Entry) -> list[Entry]:
+    entries = [script] if isinstance(script, str) or callable(script) else list(script)
+    unknown = [entry for entry in entries if isinstance(entry, str) and entry not in {*_REDIRECTS, *FAULTS}]
+    if unknown or not entries:
+        raise ValueError(f"no such fault: {', '.join(unknown) or 'an empty script'}")
+    return entries
 
 
 def _listening(backlog: int = 1024) -> socket.socket:

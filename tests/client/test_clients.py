@@ -156,6 +156,13 @@ def test_explain_says_where_each_stop_sequence_comes_from(make):
     assert bench.counts() == {"a": 0}
 
 
+def test_a_key_in_the_urls_query_is_never_shown(make):
+    bench = make(a=("x",), settings={"a": {"baseURL": "http://localhost:1/v1?key=sk-canary&x"}})
+    profile = bench.client.config.profile(None)
+    assert bench.client.explain(HELLO).base_url == "http://localhost:1/v1?key=***&x=***"
+    assert "sk-canary" not in repr(profile) + repr(bench.client.config)
+
+
 def test_explain_says_where_names_are_not_shown(make):
     found = make(a=("x",)).client.explain([{"role": "user", "name": "Ann", "content": "Hello"}])
     assert "the format chatml does not show names; messages[0] has one" in found.warnings

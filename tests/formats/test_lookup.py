@@ -151,3 +151,32 @@ def test_a_bare_name_cannot_leave_the_folder_through_a_link(folder: Path, tmp_pa
 @pytest.mark.parametrize("name", ["..", "", "x" * 5000, "a\0b", "*", "distribution:name", "ü"])
 def test_no_name_raises(folder: Path, name: str) -> None:
     assert find_format(name, OFFERED, [folder, folder / "absent"]).format.name == "chatml"
+
+
+def test_a_templates_text_is_a_format_without_any_file() -> None:
+    found = find_format("{% set stop_sequence = ['#'] %}{{ user_message }}", OFFERED)
+    assert (found.format.name, found.format.stop, found.warnings) == ("inline", ("#",), ())
+
+
+def test_a_broken_templates_text_is_an_error_with_its_line() -> None:
+    with pytest.raises(TemplateError, match=r"^<inline>:2: "):
+        find_format("one\n{% if %}", OFFERED)
+
+
+@pytest.mark.parametrize("name", ["mine.jinja", "deeper/mine.jinja"])
+def test_a_relative_path_starts_at_the_base(folder: Path, name: str) -> None:
+    (folder / "deeper").mkdir()
+    write(folder / name)
+    assert path_of(find_format(name, OFFERED, base=folder)) == folder / name
+    assert path_of(find_format(str(folder / name), OFFERED, base="/elsewhere")) == folder / name
+
+
+def test_a_path_with_a_number_sign_in_it_is_a_path(folder: Path) -> None:
+    write(folder / "c#.jinja")
+    assert find_format("c#.jinja", OFFERED, base=folder).format.name == "c#"
+
+
+@pytest.mark.parametrize("name", ["absent.json", "absent.gguf", "absent.json#rag"])
+def test_a_models_file_that_is_not_there_is_an_error_and_not_chatml(folder: Path, name: str) -> None:
+    with pytest.raises(FormatNotFound, match="no such"):
+        find_format(name, OFFERED, base=folder)

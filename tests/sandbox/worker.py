@@ -38,9 +38,10 @@ def outcome(case: dict[str, Any]) -> dict[str, Any]:
     variables = given(case)
     before = copy.deepcopy(variables)
     copies = {name: plain(value, name) for name, value in variables.items()}
+    template = case["template"] if "template" in case else "".join(part * times for part, times in case["parts"])
     start = time.perf_counter()
     try:
-        text = render_template(case.get("dialect", "hf"), case["template"], "hostile.jinja", copies)
+        text = render_template(case.get("dialect", "hf"), template, "hostile.jinja", copies)
         result: dict[str, Any] = {"text": text[:2000], "length": len(text)}
     except RoleforgeError as error:
         result = {"error": str(error), "type": type(error).__name__}

@@ -39,8 +39,7 @@ def test_zero_is_a_value_and_none_is_left_out(request_to):
     zero = Sampler(
         temperature=0, top_p=0, top_k=0, min_p=0, frequency_penalty=0, presence_penalty=0, seed=0, dry_multiplier=0
     )
-    assert set(sent(request_to(URL, sampler=zero)).values()) >= {0}
-    assert len(sent(request_to(URL, sampler=zero))) == 8 + 2
+    assert list(sent(request_to(URL, sampler=zero)).values()).count(0) == 8
     assert set(sent(request_to(URL))) == {"model", "messages"}
 
 
@@ -151,8 +150,7 @@ def test_a_plugin_gives_the_capabilities_of_its_own_servers(request_to):
     assert backend.wire_body(request_to(URL, stop=("a", "b")))["stop"] == ["a"]
 
 
-@pytest.mark.parametrize("how", ["sync", "async"])
-def test_nothing_of_the_environment_reaches_a_server(server, backend, request_to, monkeypatch, outcomes, how):
+def test_nothing_of_the_environment_reaches_a_server(server, backend, request_to, monkeypatch, outcomes):
     """Neither keys nor addresses, organisations or headers that the SDK reads from OPENAI_* variables."""
     session = server.session("ok")
     for name, value in {
@@ -165,6 +163,5 @@ def test_nothing_of_the_environment_reaches_a_server(server, backend, request_to
     assert outcome.error is None
     (received,) = session.requests
     assert "sk-env" not in repr(received)
-    assert set(received.headers) == {
-        "host", "accept-encoding", "user-agent", "content-type", "content-length", *(set(received.headers) & {"connection", "accept"})
-    }  # fmt: skip
+    http = {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
+    assert set(received.headers) == http
