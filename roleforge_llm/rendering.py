@@ -33,8 +33,8 @@ def render(
     Markers of turns in what the messages say are escaped with a backslash, which the prompt's warnings tell, or
     refused where *forged_turns* is "reject"; :func:`unescape` undoes it.
 
-    Raises :class:`MessageError`, :class:`ForgedTurn`, :class:`FormatNotFound` for a path that is not there, :class:`TemplateError`
-    for a broken template, and :class:`PluginError` for a format whose plugin is broken.
+    Raises :class:`MessageError`, :class:`ForgedTurn` among them, :class:`FormatNotFound` for a path that is not
+    there, :class:`TemplateError` for a broken template, and :class:`PluginError` for a format whose plugin is broken.
     """
     checked = conversation(messages, prefill)
     found = find_format(format, default_host() if host is None else host)

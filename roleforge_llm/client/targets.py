@@ -23,21 +23,29 @@ log = logging.getLogger("roleforge_llm")
 
 @attrs.frozen
 class Target:
-    """A profile and what its names stand for. *format* is None where the server renders and no template is given."""
+    """A profile and what its names stand for.
+
+    *named_format* is None where the server renders and no template is given.
+    """
 
     profile: Profile
     backend: BackendSpec
     capabilities: Capabilities
     policy: FailurePolicy
     limits: Limits
-    format: PromptFormat | None
+    named_format: PromptFormat | None
     warnings: tuple[str, ...] = ()
 
     @property
+    def format(self) -> PromptFormat | None:
+        """What makes the prompts: the named format, or what the server said of its own."""
+        named = self.named_format
+        return named.learned or named if isinstance(named, ServedFormat) else named
+
+    @property
     def unknown_format(self) -> ServedFormat | None:
-        """The format, where it is the server's own and the server has not been asked for it yet."""
-        served = isinstance(self.format, ServedFormat) and not self.format.known
-        return self.format if served else None  # type: ignore[return-value]  # *served* says what it is
+        """The server's own format, where the server has not been asked for it yet."""
+        return self.format if isinstance(self.format, ServedFormat) else None
 
     @property
     def continues_prefill(self) -> bool:
@@ -97,7 +105,7 @@ class Targets:
             capabilities=backend.capabilities_for(profile),
             policy=policy.factory(profile),
             limits=policy.limits(profile),
-            format=found,
+            named_format=found,
             warnings=warnings,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from roleforge_llm.errors import BadReply, FormatError, NotFound, TemplateError
-from roleforge_llm.formats.base import Bos, PromptFormat
+from roleforge_llm.formats.base import PromptFormat
 from roleforge_llm.formats.lookup import SERVER
 from roleforge_llm.formats.model import format_of
 from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
@@ -36,61 +36,23 @@ def served_format(found: ServerTemplate | None, where: str) -> TemplateFormat:
 
 
 class ServedFormat(PromptFormat):
-    """The format of the chat template that the server *where* has; give it to :meth:`learn` before any use."""
+    """Stands for the chat template of the server *where* until that has been asked; what it says is :attr:`learned`."""
 
     name = SERVER
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._found: TemplateFormat | None = None
-
-    @property
-    def known(self) -> bool:
-        """Whether the server has been asked."""
-        return self._found is not None
+        self.learned: TemplateFormat | None = None
 
     def learn(self, found: ServerTemplate | None) -> None:
         """Take what the server says. Raises :class:`NotFound`, :class:`BadReply`."""
-        self._found = served_format(found, self._where)
-
-    def _learned(self) -> TemplateFormat:
-        if self._found is None:
-            raise FormatError(f"the chat template of {self._where} is not known yet")
-        return self._found
-
-    @property
-    def stop(self) -> tuple[str, ...]:
-        """The stop sequences."""
-        return self._learned().stop
-
-    @property
-    def control_tokens(self) -> tuple[str, ...]:
-        """The markers."""
-        return self._learned().control_tokens
-
-    @property
-    def reply_prefix(self) -> str:
-        """What the model writes before its reply."""
-        return self._learned().reply_prefix
-
-    @property
-    def reply_suffix(self) -> str:
-        """What the model writes after its reply."""
-        return self._learned().reply_suffix
-
-    @property
-    def bos(self) -> Bos:
-        """Who puts the token for the beginning of the text."""
-        return self._learned().bos
-
-    @property
-    def bos_token(self) -> str:
-        """The token's text."""
-        return self._learned().bos_token
+        self.learned = served_format(found, self._where)
 
     def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
-        """The whole prompt."""
-        return self._learned().render(conversation, variables)
+        """The whole prompt. Raises :class:`FormatError` before the server was asked."""
+        if self.learned is None:
+            raise FormatError(f"the chat template of {self._where} is not known yet")
+        return self.learned.render(conversation, variables)
 
 
 class ServerRendering(PromptFormat):

@@ -70,7 +70,7 @@ def _turn(index: int, message: Message) -> _Turn:
             "use a chat endpoint or the model's own template",
             index,
         )
-    extra = message.extra and next((key for key in _MORE_THAN_TEXT if message.extra.get(key)), None)
+    extra = next((key for key in _MORE_THAN_TEXT if message.extra.get(key)), None) if message.extra else None
     if extra or not isinstance(message.content, str):
         what = extra or ("null content" if message.content is None else "content parts")
         raise MessageError(

@@ -9,7 +9,7 @@ import attrs
 from roleforge_llm.errors import ForgedTurn
 from roleforge_llm.formats import PromptFormat, TemplateFormat
 from roleforge_llm.formats.shapes import shape
-from roleforge_llm.guard.texts import each_text
+from roleforge_llm.guard.texts import changed
 from roleforge_llm.guard.vocabulary import Vocabulary
 from roleforge_llm.messages import Conversation, Message
 
@@ -40,18 +40,18 @@ def escape_conversation(
     """
     messages = conversation.messages
     _check_names(format, messages, vocabulary)
-    changed = [_escaped(message, vocabulary) for message in messages]
-    indices = tuple(index for index, pair in enumerate(zip(messages, changed, strict=True)) if pair[0] != pair[1])
+    safe = [_escaped(message, vocabulary) for message in messages]
+    indices = tuple(index for index, pair in enumerate(zip(messages, safe, strict=True)) if pair[0] != pair[1])
     elsewhere = []
     if isinstance(format, TemplateFormat) and format.dialect == "native" and not _any_trusted(messages):
         turns = _turns(format, messages)
-        changed = [_escaped(turn, vocabulary) for turn in turns]
-        if changed != turns and not indices:
+        safe = [_escaped(turn, vocabulary) for turn in turns]
+        if safe != turns and not indices:
             elsewhere.append("messages that are joined to one turn")
     given = conversation.prefill.removesuffix(received)
     if (prefill := vocabulary.replies.escape(given)) != given:
         elsewhere.append("the prefill")
-    return Escaped(Conversation(tuple(changed), prefill + received), indices, tuple(elsewhere))
+    return Escaped(Conversation(tuple(safe), prefill + received), indices, tuple(elsewhere))
 
 
 def _check_names(
@@ -74,11 +74,7 @@ def _escaped(message: Message, vocabulary: Vocabulary) -> Message:
     if isinstance(message.content, str) and not message.extra:
         text = escape(message.content)
         return message if text == message.content else attrs.evolve(message, content=text)
-    return attrs.evolve(
-        message,
-        content=each_text(message.content, escape, keys=True),
-        extra=each_text(message.extra, escape, keys=True),
-    )
+    return changed(message, escape, escape, keys=True)
 
 
 def _any_trusted(messages: Iterable[Message]) -> bool:

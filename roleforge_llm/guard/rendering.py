@@ -97,9 +97,11 @@ def _notes(format: PromptFormat, escaped: Escaped) -> Iterable[str]:  # noqa: A0
 def _simple_text(conversation: Conversation) -> str | None:
     """All that the messages say, joined by NUL; None where there is more to them than texts."""
     messages = conversation.messages
-    if any(message.extra or message.trusted or message.name for message in messages):
+    contents = [message.content for message in messages]
+    names = [message.name for message in messages if message.name]
+    if any(message.extra or message.trusted for message in messages):
         return None
     try:
-        return "\0".join([*[message.content for message in messages], conversation.prefill])
+        return "\0".join([*contents, *names, conversation.prefill])  # type: ignore[list-item]  # what if not is below
     except TypeError:  # content parts, or none
         return None

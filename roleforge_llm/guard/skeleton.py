@@ -8,7 +8,7 @@ from functools import lru_cache
 import attrs
 
 from roleforge_llm.formats import PromptFormat, TemplateFormat
-from roleforge_llm.guard.texts import each_text
+from roleforge_llm.guard.texts import changed
 from roleforge_llm.guard.vocabulary import vocabulary_of
 from roleforge_llm.messages import Conversation, Message
 
@@ -50,14 +50,18 @@ def _of_shape(
 
 def _is_simple(messages: Sequence[Message]) -> bool:
     return not any(
-        message.extra or message.trusted or message.name or not isinstance(message.content, str)
-        for message in messages
+        message.extra or message.trusted or message.name or not isinstance(message.content, str) for message in messages
     )
 
 
 def _neutral(text: str) -> str:
-    """A text that a template cannot but treat as it treats *text*, as far as templates look: blank or not."""
-    return "x" if text.strip() else text
+    """A text that is treated like *text*: blank or not, and ending in a word, or a space, or not.
+
+    How it ends decides whether a word that the format puts right behind it stands at the beginning of a word.
+    """
+    if not (said := text.rstrip()):
+        return text
+    return ("x" if said[-1].isalnum() or said[-1] == "_" else ".") + (" " if said != text else "")
 
 
 def _masked(text: str) -> str:
@@ -68,10 +72,4 @@ def _masked(text: str) -> str:
 def _like(message: Message) -> Message:
     if message.trusted:
         return message
-    return attrs.evolve(
-        message,
-        content=each_text(message.content, _neutral),
-        name=message.name and "x",
-        extra=each_text(message.extra, _masked),
-    )
-
+    return changed(attrs.evolve(message, name=message.name and "x"), _neutral, _masked)

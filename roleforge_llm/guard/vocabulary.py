@@ -16,12 +16,12 @@ import attrs
 from roleforge_llm.formats import PromptFormat, TemplateFormat
 from roleforge_llm.guard.literals import literals, takes_apart
 from roleforge_llm.guard.markers import Markers
-from roleforge_llm.messages import Conversation, Message
+from roleforge_llm.messages import ROLES, Conversation, Message
 
 __all__ = ["Vocabulary", "vocabulary_of"]
 
-_IN_SOURCE = re.compile(r"<[|｜][^<>|｜\s'\"{}]{1,60}[|｜]>|\[/?[A-Z][A-Z_]{1,40}\]")
-_IN_PROMPT = re.compile(r"<<?[|｜/]*[\w▁.:-]+[|｜]*>>?|\[/?\w*[A-Z]\w*\]")
+_IN_SOURCE = re.compile(r"<[|\uff5c][^<>|\uff5c\s'\"{}]{1,60}[|\uff5c]>|\[/?[A-Z][A-Z_]{1,40}\]")
+_IN_PROMPT = re.compile(r"<<?[|\uff5c/]*[\w▁.:-]+[|\uff5c]*>>?|\[/?\w*[A-Z]\w*\]")
 _WORD = re.compile(r"(?:#+ ?)?[A-Z][A-Za-z0-9]*(?: [A-Z][A-Za-z0-9]*){0,3}:(?=\s*$)")
 _STOP = re.compile(r"\s*([<\[{]\S*[>\]}]|\S.*\w.*:)\s*", re.DOTALL)
 _LOOKED_FOR = re.compile(
@@ -79,8 +79,12 @@ def _of_template(template: TemplateFormat) -> Vocabulary:
 
 
 def _is_closed(source: str, markers: Markers) -> bool:
-    found = literals(source)
-    return found is not None and not any(map(markers.may_go_on, found))
+    if (found := literals(source)) is None:
+        return False
+    # What says who speaks is text of the template's too, in whatever case it is shown.
+    cases = (str, str.upper, str.title) if takes_apart(source) else (str,)
+    roles = [case(role) for role in ROLES for case in cases]
+    return not any(map(markers.may_go_on, [*found, *roles]))
 
 
 def _declared(format: PromptFormat) -> Iterator[str]:  # noqa: A002  # as above

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roleforge_llm_builtin.formats import builtin_formats
-
 from roleforge_llm import PromptFormat, TemplateFormat
+from roleforge_llm_builtin.formats import builtin_formats
 
 LIBRARY = Path(__file__).parents[2] / "plugins" / "roleforge-llm-formats" / "roleforge_llm_formats" / "templates"
 NAMES = ("llama3.1", "gemma3", "phi3", "zephyr", "mistral-v3", "deepseek-v3", "openchat", "deepseek-coder")

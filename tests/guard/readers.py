@@ -19,7 +19,9 @@ from tokenizers.normalizers import NFKC
 from roleforge_llm import Conversation, Message, PromptFormat
 from roleforge_llm.formats.shapes import shape
 
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff]"
+)
 
 
 def harmless(index: int, text: str) -> str:
@@ -30,10 +32,8 @@ def turns(form: PromptFormat, conversation: Conversation) -> list[Message]:
     """The messages as the format joins them."""
     if getattr(form, "dialect", "native") == "hf":
         return list(conversation.messages)
-    return [
-        Message(turn["role"], turn["content"])
-        for turn in shape(conversation.messages, form.system_turns)["messages"]
-    ]
+    shaped = shape(conversation.messages, form.system_turns)["messages"]
+    return [Message.from_dict(turn) for turn in shaped if isinstance(turn, dict)]
 
 
 def around(form: PromptFormat, messages: Sequence[Message], prefill: str) -> tuple[list[str], list[str]]:
@@ -42,7 +42,8 @@ def around(form: PromptFormat, messages: Sequence[Message], prefill: str) -> tup
     plain = [Message(message.role, harmless(index, message.text)) for index, message in enumerate(messages)]
     text = form.render(Conversation(tuple(plain), harmless(len(messages), prefill)))
     pieces = re.split(r"qz(\d+)zq", text)
-    literals, contents = [pieces[0]], []
+    literals = [pieces[0]]
+    contents: list[str] = []
     for number, literal in zip(pieces[1::2], pieces[2::2], strict=True):
         content = said[int(number)]
         if contents and not any(marker.strip() in literals[-1] for marker in form.control_tokens):
@@ -97,4 +98,4 @@ def tokenizers(markers: tuple[str, ...]) -> list[Tokenizer]:
 
 def tokens(text: str, markers: Sequence[str]) -> list[list[int]]:
     """The markers that each tokenizer finds, in order."""
-    return [[id for id in tokenizer.encode(text).ids if id] for tokenizer in tokenizers(tuple(markers))]
+    return [[number for number in tokenizer.encode(text).ids if number] for tokenizer in tokenizers(tuple(markers))]

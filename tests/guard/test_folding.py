@@ -17,16 +17,23 @@ def test_every_character_of_unicode_that_folds_to_ascii_is_known(caseless: bool)
         if caseless:
             view = unicodedata.normalize("NFKD", view.casefold())
         missing += [
-            character
-            for part in view
-            if "!" <= part <= "~" and character not in variants(part, caseless=caseless)
+            character for part in view if "!" <= part <= "~" and character not in variants(part, caseless=caseless)
         ]
     assert not missing
 
 
 @pytest.mark.parametrize(
     ("character", "view"),
-    [("Ａ", "A"), ("ﬆ", "st"), ("\u00a0", " "), ("\n", " "), ("\u200b", ""), ("\ufe0f", ""), ("\u3164", ""), ("é", "e")],
+    [
+        ("Ａ", "A"),
+        ("ﬆ", "st"),
+        ("\u00a0", " "),
+        ("\n", " "),
+        ("\u200b", ""),
+        ("\ufe0f", ""),
+        ("\u3164", ""),
+        ("é", "e"),
+    ],
 )
 def test_compatibility_forms_are_folded_and_invisible_characters_dropped(character: str, view: str) -> None:
     assert fold(character) == view

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,7 +30,29 @@ TRIMMING = {"llama3.1", "gemma3", "mistral-v3", "trimming"}
 FULLWIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 BETWEEN = ["\u200b", "\u200d", "\ufe0f", "\u2060", "\u00ad", "\\", "\\\\", "\u0301", "\x07", " ", "\n"]
 LIGATURES = {"st": "\ufb06", "fi": "\ufb01", "in": "\u33cc", "s": "\u017f", "i": "\u2170", "S": "\U0001d412"}
-PLAIN = ["x", " ", "\n", "\r\n", "\t", "user", "system\n", "assistant", "hello", ":", "<", "|", ">", "#", "[", "]", "\\", "\u00a0", "é", "日本", "👩\u200d👧"]
+PLAIN = [
+    "x",
+    " ",
+    "\n",
+    "\r\n",
+    "\t",
+    "user",
+    "system\n",
+    "assistant",
+    "hello",
+    ":",
+    "<",
+    "|",
+    ">",
+    "#",
+    "[",
+    "]",
+    "\\",
+    "\u00a0",
+    "é",
+    "日本",
+    "👩\u200d👧",
+]
 
 
 class Disguised(NamedTuple):
@@ -128,7 +150,7 @@ def test_no_conversation_forges_a_turn_in_a_long_search(form: PromptFormat, draf
 
 
 @pytest.mark.parametrize("row", CORPUS, ids=[row["id"] for row in CORPUS])
-def test_known_attacks_do_not_work(row: dict) -> None:
+def test_known_attacks_do_not_work(row: dict[str, Any]) -> None:
     form = BY_NAME.get(row["format"], BY_NAME["llama3.1"])
     if row["must_hold"] == "reject":
         with pytest.raises(rf.MessageError):

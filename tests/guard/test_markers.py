@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from roleforge_llm.guard.markers import Markers
 
-MARKERS = Markers(["<|im_end|>", "<<SYS>>", "<SYS>", "[/INST]", "[INST]", "USER:", "### Input:", "### Input", "#!", "\n"])
+MARKERS = Markers(
+    ["<|im_end|>", "<<SYS>>", "<SYS>", "[/INST]", "[INST]", "USER:", "### Input:", "### Input", "#!", "\n"]
+)
 
 texts = st.lists(
     st.one_of(
-        st.sampled_from([*MARKERS.texts, "<", "|", "\\", "\\\\", "im_end|>", "USER", ":", "###", "Input:", "\n", " ", "\u200b"]),
+        st.sampled_from(
+            [*MARKERS.texts, "<", "|", "\\", "\\\\", "im_end|>", "USER", ":", "###", "Input:", "\n", " ", "\u200b"]
+        ),
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3),
     ),
     max_size=10,

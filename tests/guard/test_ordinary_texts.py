@@ -36,7 +36,13 @@ def test_ordinary_texts_change_nothing(form: PromptFormat, kind: str) -> None:
 
 
 @every_format
-@given(st.lists(st.text(st.characters(exclude_characters="\0<[U#SAＵ", exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0<[U#SAＵ", exclude_categories=["Cs"]), max_size=20),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_texts_without_a_beginning_of_a_marker_change_nothing(form: PromptFormat, texts: list[str]) -> None:
     made = conversation([Message("user" if index % 2 == 0 else "assistant", text) for index, text in enumerate(texts)])
     rendered = render_guarded(form, made)

@@ -65,8 +65,8 @@ def test_what_a_template_raises_on_purpose_keeps_its_text() -> None:
         ("{{ [1].append(2) }}", "unsafe"),
         ("{{ ''.__class__ }}", "unsafe"),
         ("{{ {}['a']['b'] }}", "has no"),
-        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "RecursionError"),
-        ("{{ 'x' * 10 ** 15 }}", "MemoryError"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "call themselves too deeply"),
+        ("{{ 'x' * 10 ** 15 }}", "too much memory"),
         ("{{ print | tojson }}", "TypeError"),
     ],
 )
@@ -86,6 +86,8 @@ def test_whatever_goes_wrong_in_a_template_is_an_error_of_ours_with_file_and_lin
         "{% import 'x' as x %}",
         "{% from 'x' import y %}",
         "{% extends 'x' %}",
+        "{% block a %}{% endblock %}",
+        "{% autoescape true %}{% endautoescape %}",
         "{% set ns._x = 1 %}",
     ],
 )
