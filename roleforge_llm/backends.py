@@ -223,7 +223,7 @@ class Backend(Protocol):
         return await asyncio.to_thread(self.server_template, profile)
 
     def server_prompt(self, profile: Profile, messages: Sequence[Message]) -> str | None:
-        """The prompt that the profile's server itself makes of *messages*, for comparing; None where it does not tell."""
+        """The prompt that the profile's server makes of *messages*, for comparing; None where it does not tell."""
         return None
 
     def close(self) -> None:

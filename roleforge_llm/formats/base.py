@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Literal, Protocol, TypeAlias
 
 from roleforge_llm.messages import Conversation
-
-if TYPE_CHECKING:
-    from builtins import property as default
-else:
-
-    class default:  # noqa: N801  # stands for property
-        """A property that a class or an instance may simply set, as attrs and plain ``__init__`` do."""
-
-        def __init__(self, get: Callable[[object], object]) -> None:
-            self.get = get
-            self.__doc__ = get.__doc__
-
-        def __get__(self, instance: object, owner: type) -> object:
-            return self if instance is None else self.get(instance)
-
 
 __all__ = ["Bos", "PromptFormat", "SystemTurns"]
 
@@ -35,55 +20,26 @@ class PromptFormat(Protocol):
     :meth:`render`. Formats are shared by all threads.
     """
 
-    @default
-    def name(self) -> str:
-        """What the format is asked for by; every format sets it."""
-        raise NotImplementedError(f"{type(self).__name__} has no name")
-
-    @default
-    def stop(self) -> tuple[str, ...]:
-        """The stop sequences: texts that end a reply and never belong to it."""
-        return ()
-
-    @default
-    def control_tokens(self) -> tuple[str, ...]:
-        """The markers of turns, which the text of a message must not be able to forge."""
-        return ()
-
-    @default
-    def reply_prefix(self) -> str:
-        """What the model writes between the prompt and its reply; removed once from a reply's beginning."""
-        return ""
-
-    @default
-    def reply_suffix(self) -> str:
-        """What the model writes between its reply and what follows; removed once from a reply's end."""
-        return ""
-
-    @default
-    def system_turns(self) -> SystemTurns:
-        """Where the format has a turn for a system message: anywhere, at the beginning only, or nowhere."""
-        return "any"
-
-    @default
-    def bos(self) -> Bos:
-        """Who puts the token for the beginning of the text: the server, or the template itself."""
-        return "server"
-
-    @default
-    def bos_token(self) -> str:
-        """The token's text, where the template puts it: sending drops it once if the server adds its own."""
-        return ""
-
-    @default
-    def source(self) -> str:
-        """Where the layout is from."""
-        return ""
-
-    @default
-    def description(self) -> str:
-        """One line on what the format is for."""
-        return ""
+    name: str
+    """What the format is asked for by; every format sets it."""
+    stop: tuple[str, ...] = ()
+    """The stop sequences: texts that end a reply and never belong to it."""
+    control_tokens: tuple[str, ...] = ()
+    """The markers of turns, which the text of a message must not be able to forge."""
+    reply_prefix: str = ""
+    """What the model writes between the prompt and its reply; removed once from a reply's beginning."""
+    reply_suffix: str = ""
+    """What the model writes between its reply and what follows; removed once from a reply's end."""
+    system_turns: SystemTurns = "any"
+    """Where the format has a turn for a system message: anywhere, at the beginning only, or nowhere."""
+    bos: Bos = "server"
+    """Who puts the token for the beginning of the text: the server, or the template itself."""
+    bos_token: str = ""
+    """That token's text, where the template puts it: sending drops it once if the server adds its own."""
+    source: str = ""
+    """Where the layout is from."""
+    description: str = ""
+    """One line on what the format is for."""
 
     def render(self, conversation: Conversation, variables: Mapping[str, object] | None = None) -> str:
         """The whole prompt, ending where the model goes on, the conversation's prefill included.

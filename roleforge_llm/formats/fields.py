@@ -18,10 +18,12 @@ class Metadata(TypedDict, total=False):
     reply_suffix: str
     system_turns: SystemTurns
     bos: Bos
+    bos_token: str
+    eos_token: str
     source: str
     description: str
 
 
 LISTS = {"stop_sequence": "stop", "control_tokens": "control_tokens"}
-TEXTS = ("reply_prefix", "reply_suffix", "source", "description")
+TEXTS = ("reply_prefix", "reply_suffix", "bos_token", "eos_token", "source", "description")
 CHOICES = {"system_turns": ("any", "first", "none"), "bos": ("server", "template")}

@@ -21,7 +21,7 @@ __all__ = ["TemplateFormat", "read_text"]
 _FILLED_IN = frozenset({"system_prompt", "history", "user_message", "assistant_message", "messages"})
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True, on_setattr=attrs.setters.frozen)  # frozen, in a way that a protocol takes
 class TemplateFormat:
     """A prompt format that is one template, in the native or the hf dialect.
 

@@ -7,28 +7,31 @@ from collections.abc import Sequence
 
 __all__ = ["literals", "takes_apart"]
 
-_TAG = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
-_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_TAG = re.compile(rf"\{{#.*?#\}}|\{{%(?:{_QUOTED}|[^'\"])*?%\}}|\{{\{{(?:{_QUOTED}|[^'\"])*?\}}\}}", re.DOTALL)
+_STRING = re.compile(_QUOTED, re.DOTALL)
 _HIDDEN = re.compile(r"\\[xuUN0-7]")
 """An escape in a string that stands for a character which the source does not show."""
+_OPAQUE = re.compile(r"%|\b(?:format|replace|upper|lower|title|capitalize|swapcase|raw|filter)\b")
+"""What fills texts in, changes them, or makes tags of no meaning."""
+_OPERATION = re.compile(r"\||%|\w\s*\(|[\w)\]]\s*\[")
 
 
 def literals(source: str) -> Sequence[str] | None:
-    """Every text outside of tags and every string inside; None where a string hides what it holds."""
+    """Every text outside of tags and every string inside; None where these are not all that a template can write."""
     found = _TAG.split(source)
-    for tag in _TAG.findall(source):
-        strings = [] if tag.startswith("{#") else _STRING.findall(tag)
-        if any(map(_HIDDEN.search, strings)):
-            return None
-        found += [string[1:-1].replace("\\n", "\n").replace("\\t", "\t") for string in strings]
-    return found
-
-
-_OPERATION = re.compile(r"\||%|\w\s*\(|[\w)\]]\s*\[")
-_FILTERS = re.compile(r"\{%[-+]?\s*filter\b")
+    tags = _TAG.findall(source)
+    strings = [string for tag in tags if not tag.startswith("{#") for string in _STRING.findall(tag)]
+    if any(map(_HIDDEN.search, strings)) or any(map(_OPAQUE.search, _code(source))):
+        return None
+    return [*found, *(string[1:-1].replace("\\n", "\n").replace("\\t", "\t") for string in strings)]
 
 
 def takes_apart(source: str) -> bool:
-    """Whether a template does anything to texts besides putting them one after the other: filters, calls, slices."""
-    tags = (_STRING.sub("", tag) for tag in _TAG.findall(source) if not tag.startswith("{#"))
-    return any(_OPERATION.search(tag[2:-2]) or _FILTERS.match(tag) for tag in tags)
+    """Whether a template may do anything to texts but put them one after the other: filters, calls, slices."""
+    return literals(source) is None or any(map(_OPERATION.search, _code(source)))
+
+
+def _code(source: str) -> Sequence[str]:
+    """What stands in tags, without strings."""
+    return [_STRING.sub("''", tag[2:-2]) for tag in _TAG.findall(source) if not tag.startswith("{#")]

@@ -72,4 +72,4 @@ def _masked(text: str) -> str:
 def _like(message: Message) -> Message:
     if message.trusted:
         return message
-    return changed(attrs.evolve(message, name=message.name and "x"), _neutral, _masked)
+    return changed(attrs.evolve(message, name=message.name and _masked(message.name)), _neutral, _masked)

@@ -81,10 +81,8 @@ def _of_template(template: TemplateFormat) -> Vocabulary:
 def _is_closed(source: str, markers: Markers) -> bool:
     if (found := literals(source)) is None:
         return False
-    # What says who speaks is text of the template's too, in whatever case it is shown.
-    cases = (str, str.upper, str.title) if takes_apart(source) else (str,)
-    roles = [case(role) for role in ROLES for case in cases]
-    return not any(map(markers.may_go_on, [*found, *roles]))
+    # What says who speaks is text of the template's, too.
+    return not any(map(markers.may_go_on, [*found, *ROLES]))
 
 
 def _declared(format: PromptFormat) -> Iterator[str]:  # noqa: A002  # as above

@@ -12,6 +12,41 @@ from functools import cache
 
 from roleforge_llm.testing.wire import Action, Answer, Cut, Pause, Received, Reply, Stream, chunked, event, head
 
+__all__ = [
+    "DONE",
+    "FOREVER",
+    "JSON",
+    "MIB",
+    "actions",
+    "begun",
+    "big_error",
+    "bomb",
+    "bytewise",
+    "comments",
+    "completion",
+    "deep",
+    "delta",
+    "echo_key",
+    "error",
+    "events",
+    "gzip_bomb",
+    "huge_body",
+    "huge_line",
+    "infinite",
+    "late_date",
+    "ok",
+    "packed",
+    "piece",
+    "raw",
+    "redirect",
+    "slow_body",
+    "slow_headers",
+    "until_closed",
+    "untyped",
+    "whole",
+    "without_choices",
+]
+
 MIB = 1024 * 1024
 FOREVER = Pause(3600)
 DONE = b"data: [DONE]\n\n"

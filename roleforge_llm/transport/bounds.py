@@ -1,5 +1,15 @@
 """How much a server may send: every size limit of the transport, in bytes, characters or seconds."""
 
+__all__ = [
+    "ERROR_BODY_SECONDS",
+    "MAX_BODY",
+    "MAX_ERROR_BODY",
+    "MAX_LINE",
+    "MAX_SHOWN",
+    "MAX_SHOWN_TEXT",
+    "PIECE",
+]
+
 MAX_BODY = 32 * 1024 * 1024
 """Decoded bytes of one reply, streamed or not."""
 

@@ -104,6 +104,17 @@ def test_format_json_asks_for_a_json_object(make):
     assert [r.response_format for r in bench.backends["a"].requests] == [{"type": "json_object"}, {"type": "text"}]
 
 
+def test_one_bos_is_dropped_where_the_server_adds_its_own(make, tmp_path):
+    path = tmp_path / "own.jinja"
+    path.write_text(
+        '{% set stop_sequence = ["END"] %}{% set bos = "template" %}{% set bos_token = "<s>" %}<s>{{ user_message }}:'
+    )
+    bench = make(a=("Hi.",), settings={"a": {"template": str(path)}})
+    assert rf.render(HELLO, str(path)).text == "<s>Hello:"
+    bench.client.complete(HELLO)
+    assert bench.backends["a"].requests[0].prompt == "Hello:"
+
+
 def test_tools_need_a_chat_endpoint(make):
     tools = [{"type": "function", "function": {"name": "f"}}]
     with pytest.raises(rf.MessageError, match="tools need a chat endpoint"):

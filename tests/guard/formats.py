@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from roleforge_llm import PromptFormat, TemplateFormat
+from roleforge_llm.formats import packaged_formats
 from roleforge_llm_builtin.formats import builtin_formats
 
 LIBRARY = Path(__file__).parents[2] / "plugins" / "roleforge-llm-formats" / "roleforge_llm_formats" / "templates"
@@ -46,4 +47,5 @@ def all_formats() -> list[PromptFormat]:
 
 
 FORMATS = all_formats()
+LIBRARY_FORMATS = packaged_formats(LIBRARY)
 BY_NAME = {form.name: form for form in FORMATS}

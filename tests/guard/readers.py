@@ -25,7 +25,17 @@ _INVISIBLE = re.compile(
 
 
 def harmless(index: int, text: str) -> str:
-    return f"qz{index}zq" if text.strip() else text
+    """A text that ends like *text*, in a word or not."""
+    if not (said := text.rstrip()):
+        return text
+    return f"qz{index}zq" + ("" if said[-1].isalnum() or said[-1] == "_" else ".")
+
+
+def trims(form: PromptFormat) -> bool:
+    """Whether the format trims what some of the messages say."""
+    said = [Message(role, f"  qz{role}zq  ") for role in ("user", "assistant", "user", "assistant")]
+    text = form.render(Conversation((Message("system", "  qzszq  "), *said), "  qzpzq  "))
+    return text.count("  qz") < 6 or text.count("zq  ") < 6
 
 
 def turns(form: PromptFormat, conversation: Conversation) -> list[Message]:
@@ -41,7 +51,7 @@ def around(form: PromptFormat, messages: Sequence[Message], prefill: str) -> tup
     said = [*(message.text for message in messages), prefill]
     plain = [Message(message.role, harmless(index, message.text)) for index, message in enumerate(messages)]
     text = form.render(Conversation(tuple(plain), harmless(len(messages), prefill)))
-    pieces = re.split(r"qz(\d+)zq", text)
+    pieces = re.split(r"qz(\d+)zq\.?", text)
     literals = [pieces[0]]
     contents: list[str] = []
     for number, literal in zip(pieces[1::2], pieces[2::2], strict=True):

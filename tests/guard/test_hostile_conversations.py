@@ -16,16 +16,13 @@ from roleforge_llm.guard import vocabulary_of
 from roleforge_llm.messages import conversation
 from roleforge_llm.rendering import render_guarded
 from tests.guard import readers
-from tests.guard.formats import BY_NAME, FORMATS
+from tests.guard.formats import BY_NAME, FORMATS, LIBRARY_FORMATS
 
 CORPUS = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "data" / "guard" / "role_injection.jsonl").read_text().splitlines()
 ]
 every_format = pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])
-
-TRIMMING = {"llama3.1", "gemma3", "mistral-v3", "trimming"}
-"""Formats that trim what messages say."""
 
 FULLWIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 BETWEEN = ["\u200b", "\u200d", "\ufe0f", "\u2060", "\u00ad", "\\", "\\\\", "\u0301", "\x07", " ", "\n"]
@@ -114,7 +111,7 @@ def check(form: PromptFormat, given: Conversation) -> None:
     assert readers.tokens(text, markers) == readers.tokens(alone, markers)
     assert readers.lenient(text, markers) == readers.lenient(alone, markers)
     found = [vocabulary_of(form).markers.unescape(content) for content in readers.exact(text, literals)]
-    if form.name in TRIMMING:
+    if readers.trims(form):
         found, contents = (["".join(content.split()) for content in each] for each in (found, contents))
     assert found == contents
 
@@ -160,6 +157,13 @@ def test_known_attacks_do_not_work(row: dict[str, Any]) -> None:
     check(form, made)
     if row["must_hold"] == "unchanged":
         assert render_guarded(form, made).text == form.render(made)
+
+
+@pytest.mark.parametrize("form", LIBRARY_FORMATS, ids=lambda form: form.name)
+def test_known_attacks_do_not_work_in_any_format_of_the_library(form: PromptFormat) -> None:
+    made = [accepted(form, row["messages"]) for row in CORPUS if row["must_hold"] == "turns-and-roles"]
+    for each in filter(None, made):
+        check(form, each)
 
 
 @every_format

@@ -163,3 +163,14 @@ def test_a_role_and_what_is_said_form_no_marker() -> None:
     form = rf.TemplateFormat("roles", source, "hf", control_tokens=("user:",))
     with pytest.raises(rf.ForgedTurn):
         render_guarded(form, conversation(chat(": x")))
+
+
+@pytest.mark.parametrize(
+    ("shown", "content"),
+    [("m.content | upper", "user: x"), ("'[%s]' % m.content", "INST"), ("'[X]'.replace('X', m.content)", "INST")],
+)
+def test_content_that_the_template_changes_into_a_marker_is_an_error(shown: str, content: str) -> None:
+    source = f"{{% for m in messages %}}[INST] {{{{ {shown} }}}}{{% endfor %}}"
+    form = rf.TemplateFormat("changes", source, "hf", control_tokens=("USER:", "[INST]"))
+    with pytest.raises(rf.ForgedTurn):
+        render_guarded(form, conversation(chat(content)))

@@ -1,0 +1,83 @@
+"""References to the environment, and keys that are never shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+__all__ = ["Secret", "UnsetVariable", "expand"]
+
+_REFERENCE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})")
+
+
+class UnsetVariable(ValueError):
+    """``${NAME}`` names an environment variable that is not set. Holds the name, never a value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the environment variable {name} is not set; set it or write ${{{name}:-default}}")
+        self.name = name
+
+
+def expand(text: str, environ: Mapping[str, str] | None = None) -> str:
+    """Replace ``${NAME}`` and ``${NAME:-default}`` by the environment, in a single pass; ``$$`` is a dollar.
+
+    What a variable holds is never expanded again. An empty variable counts as unset where a default is
+    given, as in a shell. Raises :class:`UnsetVariable`.
+    """
+    environ = os.environ if environ is None else environ
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        if name is None:
+            return "$"
+        if default is not None:
+            return environ.get(name) or default
+        if name not in environ:
+            raise UnsetVariable(name)
+        return environ[name]
+
+    return _REFERENCE.sub(value, text)
+
+
+class Secret:
+    """A key, or a reference to one (``${NAME}``), that is never shown.
+
+    A reference is resolved when it is used, so that a pickled profile carries the name and never the
+    value. A literal key refuses to pickle.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether all of the text, but for a ``Bearer`` before it, is a reference: nothing of it is secret."""
+        match = _REFERENCE.fullmatch(self._text.removeprefix("Bearer "))
+        return match is not None and match["name"] is not None and not match["default"]
+
+    def reveal(self, environ: Mapping[str, str] | None = None) -> str:
+        """The key itself. Raises :class:`UnsetVariable`."""
+        return expand(self._text, environ)
+
+    def __str__(self) -> str:
+        return self._text if self.is_reference else "***"
+
+    def __repr__(self) -> str:
+        return f"Secret({self._text!r})" if self.is_reference else "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if not self.is_reference:
+            raise TypeError(
+                "a profile with a literal key or header value cannot be pickled; put it into an environment "
+                'variable and write "${NAME}" in its place, or use apiKeyEnv = "NAME"'
+            )
+        return (Secret, (self._text,))
