@@ -64,7 +64,7 @@ class PolicySpec:
     """A failure policy as a plugin offers it.
 
     *factory* makes the policy for one profile; *limits* gives what the policy will never exceed on that
-    profile, whatever happens. The host enforces it.
+    profile, whatever happens: at least one request, and no less than no seconds. The host enforces it.
     """
 
     name: str

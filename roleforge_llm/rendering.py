@@ -11,7 +11,7 @@ from roleforge_llm.guard import ForgedTurns, Guarded, guarded, vocabulary_of
 from roleforge_llm.host import default_host
 from roleforge_llm.messages import Conversation, MessageLike, Prompt, conversation
 
-__all__ = ["render", "render_guarded", "render_with", "unescape"]
+__all__ = ["render", "render_guarded", "unescape"]
 
 
 def render(
@@ -51,15 +51,6 @@ def unescape(text: str, format: str = DEFAULT_FORMAT, *, host: OfferedFormats | 
     """
     found = find_format(format, default_host() if host is None else host)
     return vocabulary_of(found.format).markers.unescape(text)
-
-
-def render_with(
-    format: PromptFormat,  # noqa: A002  # as above
-    conversation: Conversation,
-    variables: Mapping[str, object] | None = None,
-) -> str:
-    """The text of :func:`render_guarded`."""
-    return render_guarded(format, conversation, variables).text
 
 
 def render_guarded(

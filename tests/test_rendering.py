@@ -8,7 +8,7 @@ import pytest
 
 import roleforge_llm as rf
 from roleforge_llm.messages import conversation
-from roleforge_llm.rendering import RoleforgeWarning, render_with
+from roleforge_llm.rendering import RoleforgeWarning, render_guarded
 
 HI = [{"role": "user", "content": "Hi"}]
 
@@ -100,11 +100,11 @@ def test_a_message_that_cannot_be_rendered_is_an_error_that_names_it(
 @pytest.mark.parametrize("outcome", [KeyError("x"), RecursionError("deep"), None, 42])
 def test_whatever_a_third_partys_format_does_wrong_is_an_error_of_ours_that_names_it(outcome: object) -> None:
     with pytest.raises(rf.FormatError, match="'theirs'"):
-        render_with(Theirs(outcome), conversation(HI))
+        render_guarded(Theirs(outcome), conversation(HI))
 
 
 def test_an_error_of_ours_passes_unchanged() -> None:
     error = rf.MessageError("no", 3)
     with pytest.raises(rf.MessageError) as caught:
-        render_with(Theirs(error), conversation(HI))
+        render_guarded(Theirs(error), conversation(HI))
     assert caught.value is error

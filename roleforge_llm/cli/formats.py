@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from roleforge_llm.cli.conversations import conversation_from, messages_option, system_option
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from roleforge_llm.guard import ForgedTurns
 
 __all__ = ["formats", "render"]
 
@@ -64,6 +68,13 @@ def _shown(stop: object) -> str:
 @click.option("--user", metavar="TEXT", help="A user message to end with.")
 @click.option("--assistant", metavar="TEXT", help="The beginning of the reply, for the model to continue.")
 @click.option("--var", "pairs", metavar="NAME=JSON", multiple=True, help="A further variable for the template.")
+@click.option(
+    "--forged-turns",
+    type=click.Choice(["escape", "reject"]),
+    default="escape",
+    show_default=True,
+    help="What to do with markers of turns in what messages say.",
+)
 @json_option
 @click.pass_obj
 def render(  # noqa: PLR0917  # one parameter for each option
@@ -74,23 +85,24 @@ def render(  # noqa: PLR0917  # one parameter for each option
     user: str | None,
     assistant: str | None,
     pairs: tuple[str, ...],
+    forged_turns: ForgedTurns,
     *,
     as_json: bool,
 ) -> None:
     """Print the exact prompt that a format makes of a conversation."""
     from roleforge_llm.formats import find_format
     from roleforge_llm.messages import conversation
-    from roleforge_llm.rendering import render_with
+    from roleforge_llm.rendering import render_guarded
 
     checked = conversation(conversation_from(messages, system, user, assistant))
     found = find_format(name, settings.host(), settings.template_folders())
-    for warning in found.warnings:
+    made = render_guarded(found.format, checked, dict(map(_variable, pairs)), forged_turns=forged_turns)
+    for warning in (*found.warnings, *made.escaped):
         say(f"warning: {warning}")
-    text = render_with(found.format, checked, dict(map(_variable, pairs)))
     if as_json:
-        print_json({"format": found.format.name, "text": text, "stop": list(found.format.stop)})
+        print_json({"format": found.format.name, "text": made.text, "stop": list(found.format.stop)})
     else:
-        click.echo(text, nl=False)
+        click.echo(made.text, nl=False)
 
 
 def _variable(pair: str) -> tuple[str, object]:

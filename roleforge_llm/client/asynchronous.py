@@ -130,9 +130,14 @@ class AsyncCompletionStream:
         return self
 
     async def __anext__(self) -> str:
-        while self._call.completion is None:
-            if piece := await _settled(self._call, self._read):
-                return piece
+        try:
+            while self._call.completion is None:
+                if piece := await _settled(self._call, self._read):
+                    return piece
+        except BaseException:
+            # A cancelled reply ends here, as a generator would: going on would send a request of its own.
+            self._call.abandon()
+            raise
         raise StopAsyncIteration
 
     async def _read(self) -> str:

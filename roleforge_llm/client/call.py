@@ -21,13 +21,13 @@ from roleforge_llm.client.reply import Reply
 from roleforge_llm.client.requests import Options, build_request
 from roleforge_llm.client.route import Route
 from roleforge_llm.client.targets import Target
-from roleforge_llm.client.verdicts import loading_delay, verdict
+from roleforge_llm.client.verdicts import has_exhausted, loading_delay, verdict
 from roleforge_llm.errors import AllProfilesFailed, BackendError, InvalidRequest, RoleforgeError, ServerError
 from roleforge_llm.formats import StopCutter
 from roleforge_llm.host import PluginHost
 from roleforge_llm.messages import Conversation, Message
-from roleforge_llm.policies import Decision, GiveUp, Retry
-from roleforge_llm.profiles import Profile
+from roleforge_llm.policies import Decision, FallBack, GiveUp, Retry
+from roleforge_llm.profiles import Profile, UnsetVariable
 
 __all__ = ["Call", "Surroundings"]
 
@@ -43,18 +43,23 @@ class Surroundings:
 
 
 class Call:
-    """The ledger of one call."""
+    """The ledger of one call, which may take *limit* seconds."""
 
     def __init__(
-        self, around: Surroundings, targets: Sequence[Target], conversation: Conversation, options: Options
+        self,
+        around: Surroundings,
+        targets: Sequence[Target],
+        conversation: Conversation,
+        options: Options,
+        limit: float | None,
     ) -> None:
         self._around = around
         self._conversation = conversation
         self._options = options
         self._reply = Reply()
-        limit = options.timeout if options.timeout is not None else targets[0].profile.timeouts.total
         self._route = Route(targets, around.health, around.clock, limit, self._can_go_on)
         self._journal = Journal(around.host, self._route)
+        self._checked: Request | None = None
         self._decided: tuple[Exception, Decision] | None = None
         self._is_loading = False
         self._omitted: tuple[int, ...] = ()
@@ -63,7 +68,11 @@ class Call:
         if not self._route.next():
             raise AllProfilesFailed((), (), reason=_all_resting(targets))
         # Made at once, so that what cannot be sent is told before the call begins.
-        self._checked: Request | None = None if self.target.unknown_format else self._request(conversation.messages)
+        try:
+            self._checked = None if self.target.unknown_format else self._request(conversation.messages)
+        except RoleforgeError:
+            self._route.leave()
+            raise
 
     # ------------------------------------------------------------------ attempts
 
@@ -148,24 +157,23 @@ class Call:
     def abandon(self) -> None:
         """The caller has left, or the call has failed: nothing more is read, and no outcome is counted."""
         if self.completion is None:
-            self._route.end_attempt(ok=None)
+            self._route.leave()
             self.completion = attrs.evolve(self.completed(), finish_reason=None)
 
     def completed(self) -> Completion:
         """What has been received so far, as a completion."""
         reply, target = self._reply, self.target
-        segments = reply.segments
         return Completion(
             text=reply.text,
             finish_reason=reply.finish_reason,
             profile=target.profile.name,
             model=reply.model or target.profile.model,
             format=self._format_used(),
-            usage=reply.usage if len(segments) < 2 else None,
+            usage=None if reply.continued else reply.usage,
             reasoning=reply.reasoning,
             tool_calls=reply.tool_calls,
             attempts=tuple(self._journal.attempts),
-            segments=segments,
+            segments=reply.segments,
             omitted=self._omitted,
             warnings=tuple(
                 dict.fromkeys((*target.warnings, *self._left_out(), *self._escaped, *reply.warnings, *reply.oddities()))
@@ -222,6 +230,8 @@ class Call:
         if decision is None:
             self.abandon()
             raise error
+        if isinstance(decision, Retry):
+            self._journal.correct(FallBack("stamina is switched off"))
         if not isinstance(decision, GiveUp) and self._route.next():
             self._journal.emit("fell-back", len(self._reply.text), next_profile=self._route.profile)
             return
@@ -245,7 +255,7 @@ class Call:
         failure = self._failure(error, elapsed)
         decision = verdict(self.target, failure, self._route.waited_here)
         self._journal.failed(failure.error, decision, elapsed, len(failure.received))
-        if failure.retryable and not isinstance(decision, Retry):
+        if has_exhausted(self.target, failure, decision):
             self._route.rest()
         return decision
 
@@ -291,7 +301,11 @@ class Call:
 
 def masked(text: str, profile: Profile) -> str:
     """*text* without the secrets of *profile*."""
-    for secret in profile.secrets():
+    try:
+        secrets = profile.secrets()
+    except UnsetVariable:  # taken away since the configuration was read: nothing can have been sent with it
+        return text
+    for secret in secrets:
         text = text.replace(secret, "***")
     return text
 

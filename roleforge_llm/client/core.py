@@ -74,7 +74,8 @@ class Core:
         targets = self._targets.chain(profile)
         # Before the call's clock begins: loading a backend's library can take half a second.
         self.backend(targets[0].profile.backend)
-        return Call(self._around, self._routed(targets), checked, options)
+        limit = _limit(options.timeout, targets[0].profile.timeouts.total)
+        return Call(self._around, self._routed(targets), checked, options, limit)
 
     def _routed(self, targets: Sequence[Target]) -> Sequence[Target]:
         if len(targets) == 1:
@@ -84,11 +85,11 @@ class Core:
         if route is None:
             return targets
         try:
-            order = route(list(by_name), self._around.health.snapshot())
+            order = dict.fromkeys(route(list(by_name), self._around.health.snapshot()))
         except Exception:
             log.exception("failure policy %s failed in route; keeping the order", targets[0].profile.failure_policy)
             return targets
-        return [by_name[name] for name in dict.fromkeys(order) if name in by_name] or targets
+        return [by_name[name] for name in order if name in by_name] or targets
 
     def backend(self, name: str) -> Backend:
         """The client's backend of that name, made at its first use."""
@@ -121,6 +122,18 @@ class Core:
         targets = Targets(attrs.evolve(self.config, strict_templates=True), self.host)
         found = {name: targets.faults(profile) for name, profile in self.config.profiles.items()}
         return {name: faults for name, faults in found.items() if faults}
+
+
+_NO_LIMIT = 1e9
+
+
+def _limit(timeout: float | None, total: float | None) -> float | None:
+    """Seconds that a call may take: its own *timeout*, else the profile's *total*. Raises :class:`ConfigError`."""
+    if timeout is None:
+        return total
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= -_NO_LIMIT:
+        raise ConfigError([Fault("timeout", f"must be a number of seconds or None, not {timeout!r:.60}")])
+    return float(min(timeout, _NO_LIMIT))
 
 
 _BACKEND_METHODS = [name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")]

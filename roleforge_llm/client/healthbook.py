@@ -42,6 +42,11 @@ class HealthBook:
             self._health[profile] = attrs.evolve(health, resting_until=now + cooldown)
             return True
 
+    def resting_until(self, profile: str) -> float | None:
+        """When the rest of *profile* ends or has ended; None where it does not rest, or is well again."""
+        with self._lock:
+            return self._health.get(profile, Health()).resting_until
+
     def started(self, profile: str) -> None:
         """An attempt begins."""
         with self._lock:

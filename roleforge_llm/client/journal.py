@@ -73,6 +73,10 @@ class Journal:
         if isinstance(decision, Retry):
             self.emit("retry-scheduled", received, error=error, wait=wait)
 
+    def correct(self, decision: Decision) -> None:
+        """Not what was decided follows the last attempt, but *decision*."""
+        self.attempts[-1] = attrs.evolve(self.attempts[-1], next=self._what_follows(decision))
+
     def _what_follows(self, decision: Decision) -> str:
         if isinstance(decision, Retry):
             return f"retry in {decision.delay:.3g} s"

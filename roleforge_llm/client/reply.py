@@ -95,6 +95,11 @@ class Reply:
         return "".join(self._reasoning)
 
     @property
+    def continued(self) -> bool:
+        """Whether an earlier attempt wrote the beginning, of whose tokens no server tells."""
+        return bool(self._done)
+
+    @property
     def stopped(self) -> bool:
         """Whether a stop sequence has ended the text."""
         return self._cutter.matched is not None

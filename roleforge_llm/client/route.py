@@ -33,6 +33,7 @@ class Route:
         self._can_go_on = can_go_on
         self._at = -1
         self._attempt_began: float | None = None
+        self._probes = False
         self._arrive(-1)
 
     def _arrive(self, at: int) -> None:
@@ -54,16 +55,24 @@ class Route:
         return self.target.profile.name
 
     def left(self) -> Sequence[Target]:
-        """The profiles after this one that could take over."""
-        return [target for target in self.targets[self._at + 1 :] if self._can_go_on(target)]
+        """The profiles after this one that could take over now."""
+        now = self.clock()
+        following = self.targets[self._at + 1 :]
+        return [target for target in following if self._can_go_on(target) and not self._rests(target, now)]
+
+    def _rests(self, target: Target, now: float) -> bool:
+        until = self._health.resting_until(target.profile.name)
+        return until is not None and now < until
 
     def next(self) -> bool:
         """Move on to the next profile that may be tried; False if there is none."""
         now = self.clock()
         for at in range(self._at + 1, len(self.targets)):
             profile = self.targets[at].profile
+            probes = self._health.resting_until(profile.name) is not None
             if self._can_go_on(self.targets[at]) and self._health.admits(profile.name, now, profile.cooldown_seconds):
                 self._arrive(at)
+                self._probes = probes
                 return True
         return False
 
@@ -90,14 +99,24 @@ class Route:
         """It has succeeded, failed, or (None) ended without an outcome. Gives its seconds."""
         now = self.clock()
         began, self._attempt_began = self._attempt_began, None
-        elapsed = 0.0 if began is None else now - began
+        if began is None:  # nothing was sent: that says nothing about the profile
+            return 0.0
+        elapsed = now - began
+        self._probes = self._probes and ok is None
         if ok is True:
             self._health.succeeded(self.profile, now, elapsed)
         elif ok is False:
             self._health.failed(self.profile, now)
-        elif began is not None:
+        else:
             self._health.abandoned(self.profile)
         return elapsed
+
+    def leave(self) -> None:
+        """The call ends without an outcome. If it was to show whether a profile is well again, another one is."""
+        self.end_attempt(ok=None)
+        if self._probes:
+            self._probes = False
+            self._health.rest(self.profile, self.clock())
 
     def rest(self) -> None:
         """This profile has used up its retries: skip it for its ``cooldown_seconds``."""

@@ -146,9 +146,14 @@ class CompletionStream:
         return self
 
     def __next__(self) -> str:
-        while self._call.completion is None:
-            if piece := _settled(self._call, self._read):
-                return piece
+        try:
+            while self._call.completion is None:
+                if piece := _settled(self._call, self._read):
+                    return piece
+        except BaseException:
+            # An interrupted reply ends here, as a generator would: going on would send a request of its own.
+            self._call.abandon()
+            raise
         raise StopIteration
 
     def _read(self) -> str:

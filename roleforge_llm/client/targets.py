@@ -99,12 +99,18 @@ class Targets:
         found, warnings = self._format(profile, faults)
         if faults or backend is None or policy is None:
             return None
+        try:
+            made, limits = policy.factory(profile), _checked(policy.limits(profile))
+        except Exception as error:  # noqa: BLE001  # a plugin's code, whatever it does
+            message = f"the policy {policy.name} cannot be used: {type(error).__name__}: {error}"
+            faults.append(Fault(f"profiles.{profile.name}.failurePolicy", message))
+            return None
         return Target(
             profile=profile,
             backend=backend,
             capabilities=backend.capabilities_for(profile),
-            policy=policy.factory(profile),
-            limits=policy.limits(profile),
+            policy=made,
+            limits=limits,
             named_format=found,
             warnings=warnings,
         )
@@ -146,3 +152,13 @@ class Targets:
             faults.append(Fault(f"profiles.{profile.name}.template", str(error)))
             return None, ()
         return found.format, tuple(found.warnings)
+
+
+def _checked(limits: Limits) -> Limits:
+    """*limits*, if a call can be held to them: the host relies on nothing else of a policy."""
+    requests, seconds = limits
+    if isinstance(requests, bool) or not isinstance(requests, int) or requests < 1:
+        raise ValueError(f"its limit of requests must be a whole number from 1, not {requests!r:.60}")
+    if not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise ValueError(f"its limit of seconds must be a number from 0, not {seconds!r:.60}")
+    return requests, seconds

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-import math
 
 from roleforge_llm.attempts import Failure
 from roleforge_llm.client.targets import Target
 from roleforge_llm.policies import Decision, FallBack, GiveUp, Retry
 
-__all__ = ["loading_delay", "verdict"]
+__all__ = ["has_exhausted", "loading_delay", "verdict"]
 
 log = logging.getLogger("roleforge_llm")
+
+_LONGEST = 1e9
+"""Seconds beyond which a wait is none, but a fault of the policy."""
 
 
 def verdict(target: Target, failure: Failure, waited: float) -> Decision:
@@ -38,12 +40,17 @@ def _asked(target: Target, failure: Failure) -> Decision:
     except Exception:
         log.exception("failure policy %s failed; falling back", name)
         return FallBack("the failure policy failed")
-    if isinstance(decision, Retry) and math.isfinite(decision.delay) and decision.delay >= 0:
+    if isinstance(decision, Retry) and _is_delay(decision.delay):
         return decision
     if isinstance(decision, (FallBack, GiveUp)):
         return decision
     log.error("failure policy %s gave %r; falling back", name, decision)
     return FallBack("the failure policy gave no decision")
+
+
+def _is_delay(delay: object) -> bool:
+    """Whether *delay* is a time that can be waited: what a policy gives need not be what its type says."""
+    return isinstance(delay, (int, float)) and 0 <= delay <= _LONGEST
 
 
 def _objection(target: Target, failure: Failure, waited: float, retry: Retry) -> str | None:
@@ -59,6 +66,16 @@ def _objection(target: Target, failure: Failure, waited: float, retry: Retry) ->
     if failure.remaining is not None and retry.delay >= failure.remaining:
         return "the wait would pass the deadline"
     return None
+
+
+def has_exhausted(target: Target, failure: Failure, decision: Decision) -> bool:
+    """Whether *target* has failed for good, so that it is to rest.
+
+    It has not where the call itself left it no chance: no time, an answer that may not or cannot be continued.
+    """
+    if not failure.retryable or not failure.can_continue or not isinstance(decision, FallBack):
+        return False
+    return failure.remaining is None or failure.number >= target.limits[0]
 
 
 def loading_delay(asked: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["literals", "takes_apart"]
+__all__ = ["followers", "literals", "takes_apart"]
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _TAG = re.compile(rf"\{{#.*?#\}}|\{{%(?:{_QUOTED}|[^'\"])*?%\}}|\{{\{{(?:{_QUOTED}|[^'\"])*?\}}\}}", re.DOTALL)
@@ -25,6 +25,19 @@ def literals(source: str) -> Sequence[str] | None:
     if any(map(_HIDDEN.search, strings)) or any(map(_OPAQUE.search, _code(source))):
         return None
     return [*found, *(string[1:-1].replace("\\n", "\n").replace("\\t", "\t") for string in strings)]
+
+
+def followers(source: str) -> str | None:
+    """The characters that stand right behind what a template puts in; None where that cannot be seen."""
+    pieces, tags = _TAG.split(source), _TAG.findall(source)
+    behind = [piece for tag, piece in zip(tags, pieces[1:], strict=True) if tag.startswith("{{")]
+    if tags and tags[-1].startswith("{{") and not pieces[-1].strip("\n"):
+        behind.pop()
+    # Tags with a minus take away the white space beside them.
+    trimmed = any(tag[2] == "-" or tag[-3] == "-" for tag in tags)
+    if not all(behind) or (trimmed and any(piece[0].isspace() for piece in behind)):
+        return None
+    return "".join(piece[0] for piece in behind)
 
 
 def takes_apart(source: str) -> bool:

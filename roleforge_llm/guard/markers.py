@@ -80,6 +80,10 @@ class Markers:
         """The markers that a lenient reader finds in *text*, in order, as numbers; escaped ones are none."""
         return tuple(family.sequence(text) for family in self._families)
 
+    def may_go_on_with(self, characters: str) -> bool:
+        """Whether one of *characters* stands in a marker, but for its beginning."""
+        return any(family.may_go_on_with(characters) for family in self._families)
+
     def may_go_on(self, text: str) -> bool:
         """Whether *text* ends within a marker, which what follows could then complete."""
         return any(family.may_go_on(text) for family in self._families)
@@ -182,6 +186,10 @@ class _Family:
             at += 1
         found = (self._numbers.get(folded[:end]) for end in range(len(folded), 0, -1))
         return next(filter(None, found), otherwise)
+
+    def may_go_on_with(self, characters: str) -> bool:
+        folded = "".join(map(self._fold, characters))
+        return any(character in spelling[1:] for character in folded for spelling in self._numbers)
 
     def may_go_on(self, text: str) -> bool:
         """Whether a beginning of a marker stands at the end of *text*."""

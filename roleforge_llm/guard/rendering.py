@@ -75,7 +75,9 @@ def _touch(conversation: Conversation, vocabulary: Vocabulary) -> Touch:
     if vocabulary.closed and not vocabulary.markers.may_begin_in(whole):
         return Touch.NONE
     touch = vocabulary.markers.touching(whole)
-    return touch if vocabulary.closed and vocabulary.verbatim else max(touch, Touch.ENDS)
+    if not (vocabulary.closed and vocabulary.verbatim):
+        return max(touch, Touch.ENDS)
+    return Touch.NONE if touch is Touch.ENDS and vocabulary.sealed else touch
 
 
 def _refuse(format: PromptFormat, escaped: Escaped) -> None:  # noqa: A002  # as above

@@ -29,12 +29,13 @@ def markers_around(
     *received* is the part of the prefill that the model wrote, which is left as it is. *render* is None where
     the format is a template without variables; then conversations of one shape share the answer.
     """
-    prefill = _neutral(conversation.prefill.removesuffix(received)) + received
+    neutral = _Neutral()
+    given = neutral(conversation.prefill.removesuffix(received))
     if render is None and isinstance(format, TemplateFormat) and not received and _is_simple(conversation.messages):
-        shape = tuple((message.role, _neutral(message.text)) for message in conversation.messages)
-        return _of_shape(format, shape, prefill)
-    messages = tuple(_like(message) for message in conversation.messages)
-    text = (render or format.render)(Conversation(messages, prefill))
+        shape = tuple((message.role, neutral(message.text)) for message in conversation.messages)
+        return _of_shape(format, shape, given)
+    messages = tuple(_like(message, neutral) for message in conversation.messages)
+    text = (render or format.render)(Conversation(messages, given + received))
     return vocabulary_of(format).replies.sequence(text)
 
 
@@ -54,14 +55,21 @@ def _is_simple(messages: Sequence[Message]) -> bool:
     )
 
 
-def _neutral(text: str) -> str:
-    """A text that is treated like *text*: blank or not, and ending in a word, or a space, or not.
+class _Neutral:
+    """Gives for each text one that templates treat like it.
 
-    How it ends decides whether a word that the format puts right behind it stands at the beginning of a word.
+    Blank or not, the same as another one or not, and ending in a word, in a space, or not: how it ends decides
+    whether a word that the format puts right behind it stands at the beginning of a word.
     """
-    if not (said := text.rstrip()):
-        return text
-    return ("x" if said[-1].isalnum() or said[-1] == "_" else ".") + (" " if said != text else "")
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, text: str) -> str:
+        if not (said := text.rstrip()):
+            return text
+        number = self._numbers.setdefault(text, len(self._numbers))
+        return f"x{number}{'' if said[-1].isalnum() or said[-1] == '_' else '.'}{' ' if said != text else ''}"
 
 
 def _masked(text: str) -> str:
@@ -69,7 +77,7 @@ def _masked(text: str) -> str:
     return "".join(character if character.isalnum() or character.isspace() else "x" for character in text)
 
 
-def _like(message: Message) -> Message:
+def _like(message: Message, neutral: Callable[[str], str]) -> Message:
     if message.trusted:
         return message
-    return changed(attrs.evolve(message, name=message.name and _masked(message.name)), _neutral, _masked)
+    return changed(attrs.evolve(message, name=message.name and _masked(message.name)), neutral, _masked)

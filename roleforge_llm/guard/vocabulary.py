@@ -14,7 +14,7 @@ from functools import lru_cache
 import attrs
 
 from roleforge_llm.formats import PromptFormat, TemplateFormat
-from roleforge_llm.guard.literals import literals, takes_apart
+from roleforge_llm.guard.literals import followers, literals, takes_apart
 from roleforge_llm.guard.markers import Markers
 from roleforge_llm.messages import ROLES, Conversation, Message
 
@@ -42,13 +42,15 @@ class Vocabulary:
     *markers* are all of them, *replies* those that the text of an assistant must not hold: without what the
     template itself looks for in it, such as the tags of reasoning. *closed* says that no text in the template
     ends within a marker, so that content with nothing a marker could begin with can complete none; *verbatim*
-    that the template does nothing to texts but put them one after the other.
+    that the template does nothing to texts but put them one after the other, and *sealed* that besides nothing it
+    puts behind one could complete a marker that has begun in it.
     """
 
     markers: Markers
     replies: Markers
     closed: bool
     verbatim: bool
+    sealed: bool
 
 
 def vocabulary_of(format: PromptFormat) -> Vocabulary:  # noqa: A002  # the word for it everywhere else, too
@@ -62,7 +64,7 @@ def vocabulary_of(format: PromptFormat) -> Vocabulary:  # noqa: A002  # the word
 @lru_cache(maxsize=128)
 def _of_code(format: PromptFormat, declared: frozenset[str]) -> Vocabulary:  # noqa: A002  # as above
     markers = Markers(declared if format.control_tokens else {*declared, *_seen(format)})
-    return Vocabulary(markers, markers, closed=False, verbatim=False)
+    return Vocabulary(markers, markers, closed=False, verbatim=False, sealed=False)
 
 
 @lru_cache(maxsize=512)
@@ -75,7 +77,10 @@ def _of_template(template: TemplateFormat) -> Vocabulary:
     markers = Markers(texts)
     replies = Markers(texts - looked_for) if texts & looked_for else markers
     verbatim = template.dialect == "native" and not takes_apart(source)
-    return Vocabulary(markers, replies, closed=_is_closed(source, markers), verbatim=verbatim)
+    # Formats join texts by a line break.
+    behind = followers(source)
+    sealed = verbatim and behind is not None and not markers.may_go_on_with(f"{behind}\n")
+    return Vocabulary(markers, replies, closed=_is_closed(source, markers), verbatim=verbatim, sealed=sealed)
 
 
 def _is_closed(source: str, markers: Markers) -> bool:

@@ -14,9 +14,9 @@ WORK: Final = 3_000_000
 """Small operations, each of about 100 ns, that any template may do."""
 MEMORY: Final = 24 << 20
 """Bytes that any template may allocate, all values added up, those let go again included."""
-MOST_WORK: Final = 2 * WORK
+MOST_WORK: Final = 4 * WORK
 """The same for the longest of conversations: what is read from the caller may be worked on."""
-MOST_MEMORY: Final = 3 * MEMORY
+MOST_MEMORY: Final = 4 * MEMORY
 CALL_DEPTH: Final = 60
 VALUE_DEPTH: Final = 60
 
@@ -63,7 +63,7 @@ class Budget:
         if self._variables is not None:
             size = _size(self._variables)
             self._variables = None
-            self.work += min(4 * size, MOST_WORK - WORK)
+            self.work += min(20 * size, MOST_WORK - WORK)
             self.memory += min(64 * size, MOST_MEMORY - MEMORY)
         if not self.work >= 0:
             raise SecurityError("the template does too much work; it was stopped")

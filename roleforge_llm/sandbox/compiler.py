@@ -89,7 +89,6 @@ def _binary(name: str) -> Callable[[CodeGenerator, nodes.BinExpr, Frame], None]:
 class GuardedCodeGenerator(CodeGenerator):
     """Jinja's, with every operator but ``and``, ``or``, ``not`` and the signs priced, and nothing folded."""
 
-    visit_Add = _binary("add")
     visit_Sub = _binary("subtract")
     visit_Mul = _binary("multiply")
     visit_Pow = _binary("power")
@@ -109,6 +108,19 @@ class GuardedCodeGenerator(CodeGenerator):
             self.write(f"not toll({node.value.work}, {node.value.memory})")
         else:
             super().visit_Const(node, frame)
+
+    def visit_Add(self, node: nodes.BinExpr, frame: Frame) -> None:
+        # a + b + c in one call, as nearly every template has it
+        terms: list[nodes.Expr] = []
+        left: nodes.Expr = node
+        while isinstance(left, nodes.Add):
+            terms.append(left.right)
+            left = left.left
+        self.write("add(budget, ")
+        for term in (left, *reversed(terms)):
+            self.visit(term, frame)
+            self.write(", ")
+        self.write(")")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("concat_parts(budget, (")

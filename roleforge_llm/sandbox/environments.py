@@ -12,6 +12,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.runtime import Context, LoopContext, Macro
+from jinja2.utils import Namespace
 
 from roleforge_llm.sandbox.budget import Budget
 from roleforge_llm.sandbox.compiler import GuardedCodeGenerator
@@ -68,6 +69,11 @@ class _Guarded(Environment):
             try:
                 return obj[attribute_]
             except KeyError:
+                return self.undefined(obj=obj, name=attribute_)
+        if type(obj) is Namespace and not attribute_.startswith("_"):
+            try:
+                return getattr(obj, attribute_)
+            except AttributeError:
                 return self.undefined(obj=obj, name=attribute_)
         return attribute(self, obj, attribute_)
 

@@ -13,11 +13,10 @@ from typing import Any, Final
 from jinja2 import Environment, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS, make_attrgetter
-from markupsafe import Markup, escape
 
 from roleforge_llm.sandbox.budget import ITERATORS, VALUE_DEPTH, Budget
-from roleforge_llm.sandbox.methods import line_count, price_replacement
-from roleforge_llm.sandbox.operators import add, check_key, percent, text
+from roleforge_llm.sandbox.operators import add, check_key, text
+from roleforge_llm.sandbox.text_filters import TEXT_FILTERS
 
 __all__ = ["GUARDED_FILTERS", "with_budget"]
 
@@ -47,71 +46,6 @@ def _lines(value: Any) -> int:
     elif not isinstance(value, (list, tuple)):
         return 1
     return 1 + sum(map(_lines, value))
-
-
-def _text(budget: Budget, value: Any) -> str:
-    return value if isinstance(value, str) else text(budget, value)
-
-
-def _of_text(price: Callable[..., None], name: str) -> Callable[..., Any]:
-    """A filter of a text, *price* being asked with the text and the arguments."""
-    run: Callable[..., Any] = FILTERS[name]
-
-    def priced(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
-        whole = _text(budget, value)
-        price(budget, whole, *args, **kwargs)
-        return run(whole, *args, **kwargs)
-
-    return priced
-
-
-def _longer(factor: int) -> Callable[..., None]:
-    def price(budget: Budget, whole: str, *_: object, **__: object) -> None:
-        budget.characters(whole, factor)
-        budget.read(whole)
-
-    return price
-
-
-def _trimmed(budget: Budget, value: Any, chars: str | None = None) -> str:
-    whole: str = value if type(value) is str else _text(budget, value)
-    if chars or len(whole) > 200:
-        budget.read(whole, 1 + len(chars or ""))
-        budget.characters(whole)
-    else:
-        budget.memory -= 900
-    return whole.strip(chars)
-
-
-def _centering(budget: Budget, whole: str, width: int = 80) -> None:
-    budget.padding(whole, width)
-
-
-def _indenting(budget: Budget, whole: str, width: int | str = 4, *_: object, **__: object) -> None:
-    lines = line_count(budget, whole) + 1
-    margin = len(width) if isinstance(width, str) else max(width, 0)
-    budget.spend(lines, lines * (4 * margin + 96))
-    budget.characters(whole, 6)
-
-
-def _replacing(budget: Budget, value: Any, old: Any, new: Any, count: Any = None) -> str:
-    whole, old, new = str(_text(budget, value)), str(_text(budget, old)), str(_text(budget, new))
-    price_replacement(budget, whole, old, new)
-    return whole.replace(old, new, -1 if count is None else count)
-
-
-def _escaping(budget: Budget, value: Any) -> Markup:
-    if isinstance(value, Markup):
-        return value
-    whole = text(budget, value)
-    budget.characters(whole, 6)
-    return escape(whole)
-
-
-def _formatting(budget: Budget, value: Any, *args: Any, **kwargs: Any) -> Any:
-    if args and kwargs:
-        raise TypeError("format takes arguments by position or by name, not both")
-    return percent(budget, _text(budget, value), kwargs or args)
 
 
 def _to_number(name: str) -> Callable[..., Any]:
@@ -175,7 +109,7 @@ def _summed(environment: Environment, budget: Budget, values: Any, attribute: An
 
 def _joined(environment: Environment, budget: Budget, values: Any, d: Any = "", attribute: Any = None) -> str:
     parts = _keys(environment, budget, budget.items(values), attribute)
-    separator = str(_text(budget, d))
+    separator = text(budget, d)
     texts = [text(budget, part) for part in parts]
     budget.joining(separator, texts)
     return separator.join(texts)
@@ -264,28 +198,15 @@ def _with_environment(run: Callable[..., Any]) -> Callable[..., Any]:
 
 _PRICED: Final[dict[str, Callable[..., Any]]] = {
     "batch": _batches,
-    "capitalize": _of_text(_longer(3), "capitalize"),
-    "center": _of_text(_centering, "center"),
     "dictsort": _sorted_pairs,
-    "e": _escaping,
-    "escape": _escaping,
     "float": _to_number("float"),
-    "format": _formatting,
-    "indent": _of_text(_indenting, "indent"),
     "int": _to_number("int"),
     "items": _pairs,
     "list": _listing,
-    "lower": _of_text(_longer(3), "lower"),
-    "replace": _replacing,
     "reverse": _reversed,
     "round": _rounding,
-    "safe": _of_text(_longer(1), "safe"),
     "slice": _slices,
-    "string": _of_text(_longer(1), "string"),
-    "title": _of_text(_longer(60), "title"),
     "tojson": _tojson,
-    "trim": _trimmed,
-    "upper": _of_text(_longer(3), "upper"),
 }
 _LOOKING_UP: Final[dict[str, Callable[..., Any]]] = {
     "groupby": _sorting("groupby"),
@@ -300,7 +221,7 @@ _CHEAP: Final = ("abs", "count", "d", "default", "first", "last", "length")
 
 GUARDED_FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **{name: FILTERS[name] for name in _CHEAP},
-    **{name: with_budget(run) for name, run in _PRICED.items()},
+    **{name: with_budget(run) for name, run in (TEXT_FILTERS | _PRICED).items()},
     **{name: _with_environment(run) for name, run in _LOOKING_UP.items()},
     **{name: pass_context(_each(name)) for name in ("map", "reject", "rejectattr", "select", "selectattr")},
     # written by the compiler around the list in f(*list)

@@ -34,13 +34,11 @@ _LOOP_NAMES: Final = frozenset(
 
 
 def attribute(environment: Environment, value: Any, name: str) -> Any:
-    """``value.name`` where it is an attribute: a method that is listed here, or a name of a namespace or loop."""
+    """``value.name`` where it is an attribute: a method that is listed here, or a name of a loop."""
     if name in _NAMES.get(type(value), ()):
         return getattr(value, name)
     if isinstance(value, Undefined) and not name.startswith("_"):
         return getattr(value, name)  # raises, and says of what it is undefined
-    if type(value) is Namespace and not name.startswith("_"):
-        return getattr(value, name, environment.undefined(obj=value, name=name))
     if name.startswith("_") or hasattr(type(value), name) or type(value) not in _PLAIN:
         raise SecurityError(f"access to attribute {name!r:.60} of {type(value).__name__!r} object is unsafe")
     return environment.undefined(obj=value, name=name)
@@ -247,5 +245,5 @@ _NAMES: Final[dict[type, frozenset[str]]] = {
     Macro: frozenset({"name", "arguments", "catch_kwargs", "catch_varargs", "caller"}),
     _GroupTuple: frozenset({"grouper", "list"}),
 }
-_PLAIN: Final = (dict, list, tuple, str, Markup, int, float, bool, type(None), range)
+_PLAIN: Final = (Namespace, dict, list, tuple, str, Markup, int, float, bool, type(None), range)
 METHODS: Final = (BuiltinMethodType, MethodType)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from functools import partial, reduce
 from typing import Any, Final
 
 from jinja2 import Undefined
@@ -46,17 +47,25 @@ def concat(budget: Budget, parts: tuple[Any, ...]) -> str:
     return "".join([text(budget, part) for part in parts])
 
 
-def add(budget: Budget, left: Any, right: Any) -> Any:
-    """``left + right``."""
-    if type(left) is str and type(right) is str:
-        size = len(left) + len(right)
-        # only for long ones is it worth asking whether they are narrow
-        budget.memory -= (size if size > 200 and left.isascii() and right.isascii() else 4 * size) + 64
-        if budget.memory < 0:
-            budget.exceeded()
-        return left + right
+def add(budget: Budget, *terms: Any) -> Any:
+    """``a + b + c``."""
+    size = 0
+    for term in terms:
+        if type(term) is not str:
+            return reduce(partial(_add, budget), terms)
+        size += len(term)
+    # only for long ones is it worth asking whether they are narrow
+    budget.memory -= (size if size > 200 and all(map(str.isascii, terms)) else 4 * size) + 64
+    if budget.memory < 0:
+        budget.exceeded()
+    return "".join(terms)
+
+
+def _add(budget: Budget, left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str):
-        budget.spend(1, 4 * _ESCAPED * (len(left) + len(right)))
+        size = len(left) + len(right)
+        escaped = _ESCAPED if isinstance(left, Markup) or isinstance(right, Markup) else 1
+        budget.spend(1, 4 * escaped * size + 64)
     elif isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         budget.spend(1, 8 * (len(left) + len(right)) + 64)
     return _checked(left + right)

@@ -13,6 +13,9 @@ __all__ = [
 MAX_BODY = 32 * 1024 * 1024
 """Decoded bytes of one reply, streamed or not."""
 
+MAX_VALUES = 1_000_000
+"""Values in one JSON document: a short body of empty lists would take two hundred times its size in memory."""
+
 MAX_LINE = 1024 * 1024
 """Bytes of one line of an event stream, and of one event."""
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import jiter
 
-from roleforge_llm.errors import BadReply
+from roleforge_llm.errors import BadReply, TooLarge
+from roleforge_llm.transport.bounds import MAX_VALUES
 
 __all__ = ["read_json", "repair_surrogates", "string_of"]
 
@@ -16,8 +17,11 @@ def read_json(data: bytes) -> object:
     """The value that *data* holds, read strictly as UTF-8; NaN and infinities are let pass.
 
     Lone surrogates stay in the text (see :func:`repair_surrogates`). Raises :class:`BadReply`: kind
-    unreadable for what is not JSON or not UTF-8, kind shape for what is nested beyond any reply.
+    unreadable for what is not JSON or not UTF-8, kind shape for what is nested beyond any reply; and
+    :class:`TooLarge` for more values than any reply has.
     """
+    if len(data) > MAX_VALUES and sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise TooLarge(f"the reply holds more than {MAX_VALUES} values", kind="body")
     try:
         return jiter.from_json(data)
     except ValueError:

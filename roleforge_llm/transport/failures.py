@@ -199,7 +199,12 @@ def _error_in(body: bytes) -> object:
 
 
 def error_of(document: object) -> object | None:
-    """The error object of a reply of any status: under ``error``, or the whole where ``object`` is "error"."""
+    """The error object of a reply of any status: under ``error``, or the whole where ``object`` is "error".
+
+    Google's servers put it into a list.
+    """
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]
     if not isinstance(document, Mapping):
         return None
     if document.get("object") == "error":

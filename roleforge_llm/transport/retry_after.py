@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 __all__ = ["retry_after", "should_retry"]
@@ -44,6 +45,8 @@ def _number(text: str | None) -> float | None:
 
 def _date(text: str | None) -> float | None:
     try:
-        return parsedate_to_datetime(text or "").timestamp()
+        found = parsedate_to_datetime(text or "")
+        # HTTP's dates are in GMT, also in the older layout that does not say so.
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None

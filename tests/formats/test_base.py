@@ -6,7 +6,7 @@ import attrs
 
 from roleforge_llm import Conversation, PromptFormat
 from roleforge_llm.messages import conversation
-from roleforge_llm.rendering import render_with
+from roleforge_llm.rendering import render_guarded
 
 
 class Shout(PromptFormat):
@@ -37,7 +37,7 @@ def test_class_attributes_replace_the_defaults() -> None:
     assert (form.name, form.stop) == ("shout", ("!",))
     assert (form.control_tokens, form.reply_prefix, form.reply_suffix) == ((), "", "")
     assert (form.system_turns, form.bos, form.source, form.description) == ("any", "server", "", "")
-    assert render_with(form, conversation([{"role": "user", "content": "u"}], "p")) == "Up"
+    assert render_guarded(form, conversation([{"role": "user", "content": "u"}], "p")).text == "Up"
 
 
 def test_attributes_of_an_instance_replace_them_too() -> None:

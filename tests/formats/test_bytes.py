@@ -8,7 +8,7 @@ import pytest
 from roleforge_llm_builtin.formats import builtin_formats
 
 from roleforge_llm.messages import conversation
-from roleforge_llm.rendering import render_with
+from roleforge_llm.rendering import render_guarded
 
 DATA = Path(__file__).parents[1] / "data" / "formats"
 TABLE = json.loads((DATA / "byte_table.json").read_text(encoding="utf-8"))
@@ -19,7 +19,7 @@ NAMES = ("chatml", "alpaca", "vicuna", "llama2")
 
 def rendered(name: str, messages: list[list[str]]) -> str:
     checked = conversation([{"role": role, "content": content} for role, content in messages])
-    return render_with(FORMATS[name], checked)
+    return render_guarded(FORMATS[name], checked).text
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[row["case"] for row in TABLE])

@@ -7,7 +7,7 @@ from roleforge_llm_builtin.formats import builtin_formats
 
 from roleforge_llm import PromptFormat
 from roleforge_llm.messages import Message, conversation
-from roleforge_llm.rendering import render_with
+from roleforge_llm.rendering import render_guarded
 
 FORMATS = builtin_formats()
 every_format = pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])
@@ -30,7 +30,7 @@ def turns(roles_after_system: list[str]) -> st.SearchStrategy[list[Message]]:
 
 
 def rendered(form: PromptFormat, messages: list[Message], prefill: str = "") -> str:
-    return render_with(form, conversation(messages, prefill))
+    return render_guarded(form, conversation(messages, prefill)).text
 
 
 @every_format

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roleforge_llm.guard.literals import literals, takes_apart
+from roleforge_llm.guard.literals import followers, literals, takes_apart
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,17 @@ def test_filters_slices_and_calls_take_texts_apart(source: str) -> None:
 )
 def test_putting_texts_one_after_the_other_does_not(source: str) -> None:
     assert not takes_apart(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("{{ a }}<x>{{ b }}\n{{ c }}\n", "<\n"),
+        ("{{ a }}<x>{{ b }} y", "< "),
+        ("{{ a }}{{ b }}", None),
+        ("{{ a }}{% if x %}y{% endif %}", None),
+        ("{{ a }}\n{%- if x %}|>{% endif %}", None),
+    ],
+)
+def test_what_stands_right_behind_what_is_put_in(source: str, found: str | None) -> None:
+    assert followers(source) == found

@@ -174,3 +174,10 @@ def test_content_that_the_template_changes_into_a_marker_is_an_error(shown: str,
     form = rf.TemplateFormat("changes", source, "hf", control_tokens=("USER:", "[INST]"))
     with pytest.raises(rf.ForgedTurn):
         render_guarded(form, conversation(chat(content)))
+
+
+def test_a_template_may_compare_messages() -> None:
+    source = "{% for m in messages %}[INST] {% if m == messages[-1] %}[LAST] {% endif %}{{ m.content }}{% endfor %}"
+    form = rf.TemplateFormat("compares", source, "hf", control_tokens=("[INST]", "[LAST]"))
+    made = conversation([*chat("a["), *chat("b["), *chat("a[")])
+    assert render_guarded(form, made).text == form.render(made)

@@ -3,6 +3,8 @@
 import gc
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,14 +14,14 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from roleforge_llm import TemplateError
-from roleforge_llm.sandbox import render_template
+from roleforge_llm.sandbox import Plain, render_template
 from roleforge_llm.sandbox.budget import MEMORY, WORK, Budget
 
-numbers = st.one_of(st.integers(-(10**12), 10**12), st.floats(-1e12, 1e12))
+numbers: st.SearchStrategy[Any] = st.one_of(st.integers(-(10**12), 10**12), st.floats(-1e12, 1e12))
 
 
 @given(st.lists(st.tuples(numbers, numbers), max_size=20))
-def test_no_price_whatever_leaves_more_than_there_was(prices):
+def test_no_price_whatever_leaves_more_than_there_was(prices: list[tuple[int, int]]) -> None:
     budget = Budget({})
     for work, memory in prices:
         before = budget.work, budget.memory
@@ -32,19 +34,32 @@ def test_no_price_whatever_leaves_more_than_there_was(prices):
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), -float("inf")])
-def test_a_price_that_is_no_number_ends_the_rendering(price):
+def test_a_price_that_is_no_number_ends_the_rendering(price: Any) -> None:
     with pytest.raises(SecurityError):
         Budget({}).spend(price)
     with pytest.raises(SecurityError):
         Budget({}).spend(0, price)
 
 
-def test_every_rendering_has_a_budget_of_its_own():
+def test_every_rendering_has_a_budget_of_its_own() -> None:
     for _ in range(3):
         assert render_template("hf", f"{{{{ ('x' * {MEMORY // 2}) | length }}}}", "t", {}) == str(MEMORY // 2)
 
 
-def test_a_long_conversation_may_cost_more():
+def test_any_thread_may_render_and_each_rendering_pays_for_itself() -> None:
+    template = "{% for i in range(n) %}{% for j in range(1000) %}{% endfor %}{% endfor %}{{ n }}"
+
+    def run(n: int) -> str:
+        try:
+            return render_template("hf", template, "t", {"n": n})
+        except TemplateError:
+            return "stopped"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, [1, 50_000, 2, 50_000, 3])) == ["1", "stopped", "2", "stopped", "3"]
+
+
+def test_a_long_conversation_may_cost_more() -> None:
     text = "x" * (MEMORY // 3)
     template = "{% for part in parts %}{{ part }}{% endfor %}"
     assert len(render_template("hf", template, "t", {"parts": [text]})) == len(text)
@@ -52,20 +67,22 @@ def test_a_long_conversation_may_cost_more():
         render_template("hf", "{{ ('x' * n) ~ ('x' * n) ~ ('x' * n) }}", "t", {"n": len(text)})
 
 
-def test_even_the_longest_conversation_has_an_end():
-    many = ["x" * 1000] * 20_000
+def test_even_the_longest_conversation_has_an_end() -> None:
+    many: list[Plain] = ["x" * 1000] * 20_000
     with pytest.raises(TemplateError, match="too much work"):
         render_template("hf", "{% for a in many %}{% for b in many %}{% endfor %}{% endfor %}", "t", {"many": many})
 
 
-def test_work_is_counted_per_pass_and_not_per_template():
+def test_work_is_counted_per_pass_and_not_per_template() -> None:
     one = "{% for i in range(1000) %}x{% endfor %}"
     assert render_template("hf", one, "t", {}) == "x" * 1000
     with pytest.raises(TemplateError, match="too much work"):
         render_template("hf", f"{{% for i in range({WORK // 1000}) %}}{one}{{% endfor %}}", "t", {})
 
 
-MESSAGES = [{"role": ("user", "assistant")[i % 2], "content": "hello there, how are you today?"} for i in range(200)]
+MESSAGES: list[Plain] = [
+    {"role": ("user", "assistant")[i % 2], "content": "hello there, how are you today?"} for i in range(200)
+]
 TEMPLATES = {
     "attributes": "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}",
     "items": "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '\n' }}{% endfor %}",
@@ -77,13 +94,13 @@ TEMPLATES = {
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_guarding_costs_at_most_three_times_the_plain_sandbox_and_2_ms_for_200_messages(name):
+def test_guarding_costs_at_most_three_times_the_plain_sandbox_and_2_ms_for_200_messages(name: str) -> None:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, undefined=StrictUndefined)
     environment.globals["raise_exception"] = str
     plain = environment.from_string(TEMPLATES[name])
-    variables = {"messages": MESSAGES}
+    variables: dict[str, Plain] = {"messages": MESSAGES}
 
-    def guarded():
+    def guarded() -> str:
         return render_template("native", TEMPLATES[name], "t", variables)
 
     assert guarded() == plain.render(variables)

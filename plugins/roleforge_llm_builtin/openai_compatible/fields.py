@@ -16,12 +16,17 @@ __all__ = [
     "document_of",
     "finish_of",
     "first_choice",
+    "is_other",
     "reasoning_of",
     "usage_of",
 ]
 
 NO_FINISH = "the server did not say why the reply ended"
 REPAIRED = "the reply held characters that cannot be encoded; each was replaced by U+FFFD"
+
+
+_BROKEN_OFF = {"error", "abort"}
+"""Finish reasons by which vLLM, SGLang and OpenRouter say that the engine failed or dropped the request."""
 
 
 def document_of(data: bytes, call: Call) -> Mapping[str, object]:
@@ -31,14 +36,25 @@ def document_of(data: bytes, call: Call) -> Mapping[str, object]:
         raise object_failure(error, call)
     if not isinstance(document, Mapping):
         raise BadReply(f"{call.origin} sent JSON that is no reply; check baseURL", kind="shape")
+    if (choice := first_choice(document)) is not None and finish_of(choice) in _BROKEN_OFF:
+        raise object_failure(error_of(choice) or f"its finish reason is {finish_of(choice)}", call)
     return document
 
 
 def first_choice(document: Mapping[str, object]) -> Mapping[str, object] | None:
-    """The first of the choices, None if there is none that could be read."""
+    """The first of the choices, None if there is none that could be read.
+
+    Someone may ask for several (n in sampler.extra), and some servers do not list them in order.
+    """
     choices = document.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, Mapping) else None
+    readable = [choice for choice in choices if isinstance(choice, Mapping)] if isinstance(choices, list) else []
+    return next((choice for choice in readable if not is_other(choice)), readable[0] if readable else None)
+
+
+def is_other(choice: Mapping[str, object]) -> bool:
+    """Whether *choice* is a further one than the first, by its index."""
+    index = choice.get("index")
+    return isinstance(index, int) and index > 0
 
 
 def content_of(value: object) -> str | None:

@@ -15,6 +15,7 @@ from roleforge_llm_builtin.openai_compatible.fields import (
     document_of,
     finish_of,
     first_choice,
+    is_other,
     reasoning_of,
     usage_of,
 )
@@ -154,7 +155,7 @@ class StreamReader:
         if document.get("usage"):
             self._usage = usage_of(document)
         choice = first_choice(document)
-        if choice is None or _is_other(choice):
+        if choice is None or is_other(choice):
             return
         delta = choice.get("delta")
         part: Mapping[str, object] = delta if isinstance(delta, Mapping) else choice
@@ -203,12 +204,6 @@ class StreamReader:
             tool_calls=reply.tool_calls,
             warnings=reply.warnings,
         )
-
-
-def _is_other(choice: Mapping[str, object]) -> bool:
-    # Someone asked for several replies at once (n in sampler.extra): the first is the reply.
-    index = choice.get("index")
-    return isinstance(index, int) and index > 0
 
 
 class _Joiner:
