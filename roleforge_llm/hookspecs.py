@@ -37,7 +37,7 @@ PROJECT = "roleforge_llm"
 API_VERSION = "1"
 """The version of this plugin API, which a plugin may restrict with ``ROLEFORGE_LLM_API = ">=1,<2"``."""
 
-OWN_COMMANDS = frozenset({"chat", "config", "explain", "formats", "init", "plan", "plugins", "render"})
+OWN_COMMANDS = frozenset({"chat", "check-format", "config", "explain", "formats", "init", "plan", "plugins", "render"})
 """The host's own subcommands, which no plugin can replace."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from roleforge_llm_builtin.formats import builtin_formats
 
 from roleforge_llm.messages import conversation
 from roleforge_llm.rendering import render_guarded
+from roleforge_llm_builtin.formats import builtin_formats
 
 DATA = Path(__file__).parents[1] / "data" / "formats"
 TABLE = json.loads((DATA / "byte_table.json").read_text(encoding="utf-8"))

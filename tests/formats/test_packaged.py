@@ -5,10 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from roleforge_llm_builtin.formats import TEMPLATES
 
 from roleforge_llm import Conversation, Message, TemplateError, TemplateFormat
 from roleforge_llm.formats import packaged_formats
+from roleforge_llm_builtin.formats import TEMPLATES
 
 HELLO = Conversation((Message("user", "Hello."),))
 

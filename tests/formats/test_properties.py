@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from roleforge_llm_builtin.formats import builtin_formats
 
 from roleforge_llm import PromptFormat
 from roleforge_llm.messages import Message, conversation
 from roleforge_llm.rendering import render_guarded
+from roleforge_llm_builtin.formats import builtin_formats
 
 FORMATS = builtin_formats()
 every_format = pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])

@@ -12,10 +12,10 @@ import httpcore2
 import httpx2
 import openai
 import pytest
-from roleforge_llm_builtin.openai_compatible.sdk import sdk_failure
 
 from roleforge_llm import BackendError, ConnectFailed, StreamBroken, Timeout, Timeouts
 from roleforge_llm.transport import Call, exception_failure
+from roleforge_llm_builtin.openai_compatible.sdk import sdk_failure
 
 SECRET = "sk-secret-canary"
 

@@ -8,19 +8,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 from roleforge_llm import Chunk, Completion, Message, Profile, Request, Sampler, Timeouts
 from roleforge_llm.testing import FaultServer
+from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 ROWS = json.loads((Path(__file__).parents[2] / "data" / "faults.json").read_text(encoding="utf-8"))
 KEY = "sk-canary-0123456789"
 
 
+KINDS_OF_ROWS = {
+    "row": lambda row: True,
+    "failing_row": lambda row: "error" in row,
+    "breaking_row": lambda row: bool(row.get("partial")),
+}
+
+
 def pytest_generate_tests(metafunc):
-    """A test that takes a ``row`` is run for every fault of the table."""
-    if "row" in metafunc.fixturenames:
-        metafunc.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
+    """A test is run for every fault of the table, every one that fails, or every one after a part of the text."""
+    for name, belongs in KINDS_OF_ROWS.items():
+        if name in metafunc.fixturenames:
+            rows = [row for row in ROWS if belongs(row)]
+            metafunc.parametrize(name, rows, ids=[row["id"] for row in rows])
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from roleforge_llm_builtin.openai_compatible import discover
 
 from roleforge_llm.testing import FaultServer, Reply
+from roleforge_llm_builtin.openai_compatible import discover
 
 NAMES = ("name", "Product")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from roleforge_llm_builtin.classify import classify
-from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 from roleforge_llm import BackendError, Timeouts
 from roleforge_llm.testing import FaultServer
+from roleforge_llm_builtin.classify import classify
+from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 LIMITS = Timeouts(connect=0.8, first_token=1.0, idle=0.8, attempt=2.0)
 PATIENT = Timeouts(first_token=30, idle=30, attempt=60)
@@ -65,9 +65,7 @@ def test_the_text_before_a_fault_is_handed_out_exactly_once(row, seen):
         assert text == row.get("partial", "")
 
 
-def test_what_a_retry_can_cure_is_classified_as_retryable(row, seen):
-    if "error" not in row:
-        pytest.skip("a reply, no failure")
-    failure = classify(seen[row["id"]].error)
+def test_what_a_retry_can_cure_is_classified_as_retryable(failing_row, seen):
+    failure = classify(seen[failing_row["id"]].error)
     assert failure is not None
-    assert failure.retryable == row.get("retryable", row["action"] in {"retry", "wait", "resume"})
+    assert failure.retryable == failing_row.get("retryable", failing_row["action"] in {"retry", "wait", "resume"})

@@ -12,11 +12,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 from roleforge_llm import ConnectFailed
 from roleforge_llm.testing import FaultServer, Pause, Stream
 from roleforge_llm.testing.answers import piece
+from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 ENDLESS = Stream([piece("one "), piece("two ")], then=(Pause(60),))
 

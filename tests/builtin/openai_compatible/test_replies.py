@@ -9,13 +9,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from roleforge_llm_builtin.openai_compatible.replies import whole_reply
-from roleforge_llm_builtin.openai_compatible.streams import StreamReader
 
 from roleforge_llm import BackendError, BadReply, ServerError, StreamBroken, Timeouts, Usage
 from roleforge_llm.testing.answers import DONE, completion, piece
 from roleforge_llm.testing.wire import event
 from roleforge_llm.transport import Call
+from roleforge_llm_builtin.openai_compatible.replies import whole_reply
+from roleforge_llm_builtin.openai_compatible.streams import StreamReader
 
 
 def call() -> Call:

@@ -7,11 +7,11 @@ import pickle
 import traceback
 
 import pytest
-from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 from roleforge_llm import RateLimited, Secret, Timeouts
 from roleforge_llm.testing import FaultServer, Reply, Stream
 from roleforge_llm.testing.answers import piece
+from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend
 
 LIMITS = Timeouts(connect=0.3, first_token=0.3, idle=0.3, attempt=0.6)
 HEADER = "header-canary-0123456789"
