@@ -13,6 +13,7 @@ import attrs
 
 from roleforge_llm.attempts import Failure
 from roleforge_llm.backends import Chunk, Completion, Request
+from roleforge_llm.client.classification import classified
 from roleforge_llm.client.fitting import Fitted, Question, fit
 from roleforge_llm.client.healthbook import HealthBook
 from roleforge_llm.client.journal import Journal
@@ -27,7 +28,6 @@ from roleforge_llm.formats import StopCutter
 from roleforge_llm.host import PluginHost
 from roleforge_llm.messages import Conversation, Message
 from roleforge_llm.policies import Decision, FallBack, GiveUp, Retry
-from roleforge_llm.profiles import Profile, UnsetVariable
 
 __all__ = ["Call", "Surroundings"]
 
@@ -132,6 +132,8 @@ class Call:
 
     def accept(self, completion: Completion) -> Completion:
         """Take the whole reply of an attempt that did not stream."""
+        if not isinstance(completion, Completion):
+            raise TypeError(f"a Completion was expected, not {completion!r:.60}")
         self._reply.feed(Chunk.of(completion))
         self.end()
         self.completion = attrs.evolve(self.completed(), raw=completion.raw)
@@ -262,10 +264,9 @@ class Call:
     def _failure(self, error: Exception, elapsed: float) -> Failure:
         """*error* as a classified failure with all that a policy may know."""
         route = self._route
-        known = self._around.host.classify_error(error, self._journal.attempt(ok=False, elapsed=elapsed))
-        if known is None:
-            known = Failure(error=_unexpected(self.target, error), retryable=False)
-        self._complete_error(known.error)
+        attempt = self._journal.attempt(ok=False, elapsed=elapsed)
+        known = classified(self._around.host, self.target, error, attempt)
+        known.error.partial = self._reply.received or known.error.partial
         return attrs.evolve(
             known,
             profile=route.profile,
@@ -280,12 +281,6 @@ class Call:
             jitter=self._around.jitter(),
         )
 
-    def _complete_error(self, error: BackendError) -> None:
-        error.message = masked(error.message, self.target.profile)
-        error.args = (error.message,)
-        error.profile, error.attempt = self._route.profile, self._route.number
-        error.partial = self._reply.received or error.partial
-
     def _raise_ending(self, decision: Decision) -> NoReturn:
         """Raise the error itself where the call was given up, else the whole sequence."""
         attempts, errors = self._journal.attempts, self._journal.errors
@@ -297,24 +292,6 @@ class Call:
             raise error
         reason = "" if in_time else f"the time limit of {self._route.limit:g} s for the whole call passed"
         raise AllProfilesFailed(attempts, errors, error.partial, reason) from error
-
-
-def masked(text: str, profile: Profile) -> str:
-    """*text* without the secrets of *profile*."""
-    try:
-        secrets = profile.secrets()
-    except UnsetVariable:  # taken away since the configuration was read: nothing can have been sent with it
-        return text
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
-
-
-def _unexpected(target: Target, error: Exception) -> BackendError:
-    message = f"the backend {target.profile.backend} raised {type(error).__name__}: {error}"
-    found = BackendError(message, kind="unexpected")
-    found.__cause__ = error
-    return found
 
 
 def _all_resting(targets: Sequence[Target]) -> str:

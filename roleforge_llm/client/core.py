@@ -22,9 +22,10 @@ from roleforge_llm.client.requests import Options
 from roleforge_llm.client.targets import Target, Targets
 from roleforge_llm.config import Config, find_config, load_config, parse_config
 from roleforge_llm.errors import ConfigError, Fault, PluginError
-from roleforge_llm.host import PluginHost, default_host
+from roleforge_llm.host import OfferKind, PluginHost, default_host
 from roleforge_llm.messages import MessageLike, conversation
 from roleforge_llm.policies import Plan
+from roleforge_llm.profiles import Profile
 
 __all__ = ["Core", "host_for", "read_config"]
 
@@ -95,10 +96,22 @@ class Core:
         """The client's backend of that name, made at its first use."""
         with self._lock:
             if name not in self._backends:
-                made = _made(self.host.backend(name))
-                made.build_on(self.backend)
-                self._backends[name] = made
+                self._backends[name] = self._made(self.host.backend(name))
             return self._backends[name]
+
+    def _made(self, spec: BackendSpec) -> Backend:
+        """A backend from its factory. Raises :class:`PluginError` that names its plugin, whatever that does wrong."""
+        try:
+            made = _factory(spec)()
+            if not (missing := [name for name in _BACKEND_METHODS if not callable(getattr(made, name, None))]):
+                made.build_on(self.backend)
+                return made
+            reason = f"has no {missing[0]} ({len(missing)} methods are missing); subclass roleforge_llm.Backend"
+        except Exception as error:  # noqa: BLE001  # a plugin's code, whatever it does
+            reason = f"cannot be made by {spec.factory}: {type(error).__name__}: {error}"
+        record = self.host.provider(OfferKind.BACKEND, spec.name)
+        origin = f" of {record.title}" if record is not None else ""
+        raise PluginError(f"the backend {spec.name!r}{origin} {reason}")
 
     def made_backends(self) -> Sequence[Backend]:
         """Those backends that were used, for closing."""
@@ -120,8 +133,21 @@ class Core:
     def check(self) -> Mapping[str, Sequence[Fault]]:
         """Every fault of every profile, by profile; a format that nobody offers is one, too. Empty without faults."""
         targets = Targets(attrs.evolve(self.config, strict_templates=True), self.host)
-        found = {name: targets.faults(profile) for name, profile in self.config.profiles.items()}
+        found = {
+            name: [*targets.faults(profile), *self._backend_fault(profile)]
+            for name, profile in self.config.profiles.items()
+        }
         return {name: faults for name, faults in found.items() if faults}
+
+    def _backend_fault(self, profile: Profile) -> Sequence[Fault]:
+        """What keeps the backend of *profile* from being made, although a plugin offers it."""
+        if profile.backend not in self.host.backend_names():
+            return ()
+        try:
+            self.backend(profile.backend)
+        except PluginError as error:
+            return (Fault(f"profiles.{profile.name}.backend", str(error)),)
+        return ()
 
 
 _NO_LIMIT = 1e9
@@ -139,19 +165,9 @@ def _limit(timeout: float | None, total: float | None) -> float | None:
 _BACKEND_METHODS = [name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")]
 
 
-def _made(spec: BackendSpec) -> Backend:
-    factory = spec.factory
-    if isinstance(factory, str):
-        module, _, name = factory.partition(":")
-        try:
-            factory = getattr(importlib.import_module(module), name)
-        except Exception as error:
-            message = f"the backend {spec.name!r} cannot be loaded from {spec.factory}: {type(error).__name__}: {error}"
-            raise PluginError(message) from error
-    made: Backend = factory()
-    if missing := [name for name in _BACKEND_METHODS if not callable(getattr(made, name, None))]:
-        message = (
-            f"the backend {spec.name!r} has no {', '.join(missing)}; subclass roleforge_llm.Backend to inherit them"
-        )
-        raise PluginError(message)
-    return made
+def _factory(spec: BackendSpec) -> Callable[[], Backend]:
+    if not isinstance(spec.factory, str):
+        return spec.factory
+    module, _, name = spec.factory.partition(":")
+    found: Callable[[], Backend] = getattr(importlib.import_module(module), name)
+    return found

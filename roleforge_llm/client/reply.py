@@ -47,7 +47,9 @@ class Reply:
         self._pending = cutter.feed(held) if held else ""
 
     def feed(self, chunk: Chunk) -> str:
-        """Take *chunk*; gives the text that can be handed out now."""
+        """Take *chunk*; gives the text that can be handed out now. Raises TypeError for what is no chunk of text."""
+        if not isinstance(chunk, Chunk) or not isinstance(chunk.text, str):
+            raise TypeError(f"a chunk with text was expected, not {chunk!r:.60}")
         text = self._pending
         self._pending = ""
         if chunk.text:

@@ -151,7 +151,14 @@ class Targets:
         except (FormatError, PluginError) as error:
             faults.append(Fault(f"profiles.{profile.name}.template", str(error)))
             return None, ()
-        return found.format, tuple(found.warnings)
+        return found.format, (*found.warnings, *_unnamed(profile))
+
+
+def _unnamed(profile: Profile) -> Sequence[str]:
+    """What is to be said of a prompt format that nobody has named."""
+    if profile.template is not None:
+        return ()
+    return (f"profile {profile.name} names no template; its prompts are made in {DEFAULT_FORMAT}",)
 
 
 def _checked(limits: Limits) -> Limits:

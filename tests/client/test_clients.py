@@ -78,6 +78,14 @@ def test_an_unknown_format_is_a_warning_on_the_completion(make):
     assert "no prompt format is called 'chatmll'; did you mean 'chatml'" in completion.warnings[0]
 
 
+def test_prompts_in_a_format_that_nobody_named_are_a_warning(make):
+    bench = make(a=("Hi.",), settings={"a": {"template": None, "endpoint": "completions"}})
+    completion = bench.client.complete(HELLO)
+    assert completion.format == "chatml"
+    assert completion.warnings == ("profile a names no template; its prompts are made in chatml",)
+    assert completion.warnings == bench.client.explain(HELLO).warnings
+
+
 def test_on_a_chat_endpoint_a_template_gives_its_stop_sequences_alone(make):
     bench = make(a=("Hi.",), settings={"a": {"endpoint": "chat", "template": "alpaca"}})
     completion = bench.client.complete(HELLO)
@@ -135,7 +143,37 @@ def test_a_backend_that_is_incomplete_is_told_what_it_lacks():
             return [rf.BackendSpec("half", Half)]
 
     client = rf.Client({"profiles": {"a": {"backend": "half"}}}, rf.PluginHost(plugins=[Plugin()]))
-    with pytest.raises(rf.PluginError, match=r"'half' has no .*stream.*; subclass roleforge_llm.Backend"):
+    with pytest.raises(rf.PluginError, match=r"'half' of Plugin has no .*; subclass roleforge_llm.Backend"):
+        client.complete(HELLO)
+
+
+class Offering:
+    """A plugin that offers one backend from this factory."""
+
+    def __init__(self, factory):
+        self.factory = factory
+
+    @rf.hookimpl
+    def roleforge_backends(self):
+        return [rf.BackendSpec("theirs", self.factory)]
+
+
+@pytest.mark.parametrize("factory", [lambda: 1 / 0, rf.Backend, "nopkg.mod:Cls", "roleforge_llm:Nothing"])
+def test_a_backend_that_cannot_be_made_is_an_error_that_names_its_plugin(factory):
+    client = rf.Client({"profiles": {"a": {"backend": "theirs"}}}, rf.PluginHost(plugins=[Offering(factory)]))
+    with pytest.raises(rf.PluginError, match=r"the backend 'theirs' of Offering cannot be made by "):
+        client.complete(HELLO)
+    assert [fault.path for fault in client._core.check()["a"]] == ["profiles.a.backend"]
+
+
+@pytest.mark.parametrize("given", [None, 5, rf.Completion(5), rf.Completion(None)], ids=repr)
+def test_a_backend_that_gives_no_text_is_a_failure_like_others(given):
+    class Odd(rf.Backend):
+        def complete(self, request):
+            return given
+
+    client = rf.Client({"profiles": {"a": {"backend": "theirs"}}}, rf.PluginHost(plugins=[Offering(Odd)]))
+    with pytest.raises(rf.AllProfilesFailed, match=r"the backend theirs raised TypeError: a .* was expected"):
         client.complete(HELLO)
 
 

@@ -1,6 +1,6 @@
 """Whatever a third party's policy says or does, a call stays within its plan and ends in an error of ours."""
 
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_a_policy_that_cannot_be_made_is_a_fault_of_its_profile(
 
 
 @pytest.mark.parametrize(
-    "delay", ["3", None, datetime.timedelta(1), 10**400, [1], 1j], ids=lambda delay: type(delay).__name__
+    "delay", ["3", None, dt.timedelta(1), 10**400, [1], 1j], ids=lambda delay: type(delay).__name__
 )
 def test_a_delay_that_is_no_number_of_seconds_falls_back(
     client: Callable[..., rf.Client], server: FaultServer, delay: Any
