@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -27,7 +27,6 @@ __all__ = [
     "estimate_tokens",
 ]
 
-
 _WORDLIKE = re.compile(r"[A-Za-z ]")
 
 
@@ -38,8 +37,8 @@ class Request:
     On the completions endpoint *prompt* is the text to continue (prefill included) and *messages* is what it
     was made from; on the chat endpoint *prompt* is None and *prefill* is the assistant turn to continue.
     *stop* is the union of the format's and the sampler's stop sequences. *deadline* is a time of
-    ``time.monotonic()`` by which the attempt must have ended, None without one. *escaped* says which messages
-    held markers of turns, that are escaped in the prompt.
+    ``time.monotonic()`` by which the attempt must have ended, None without one. *escaped* are the warnings about
+    the prompt, first of all which messages held markers of turns, that are escaped in it.
     """
 
     profile: Profile
@@ -235,6 +234,10 @@ class Backend(Protocol):
         self.close()
 
 
+def _endpoints(names: Collection[str]) -> frozenset[str]:
+    return frozenset({names} if isinstance(names, str) else names)
+
+
 @attrs.frozen
 class Capabilities:
     """What a backend's servers can do.
@@ -246,7 +249,7 @@ class Capabilities:
     must name a server.
     """
 
-    endpoints: frozenset[str] = frozenset({"chat", "completions"})
+    endpoints: frozenset[str] = attrs.field(default=frozenset({"chat", "completions"}), converter=_endpoints)
     adds_bos: bool = True
     continues_prefill: bool = False
     max_stop: int | None = None
@@ -258,10 +261,7 @@ class Capabilities:
 
 @attrs.frozen
 class DiscoveredServer:
-    """A server that ``discover`` found running on this machine.
-
-    *settings* is a profile's table, in the schema of the configuration.
-    """
+    """A server found running on this machine; *settings* is a profile's table, as the configuration has it."""
 
     name: str
     description: str

@@ -32,6 +32,10 @@ class Message:
     extra: Mapping[str, Json] = attrs.field(factory=dict)
     trusted: bool = False
 
+    def __hash__(self) -> int:
+        # Content parts and further fields are lists and dicts, which have no hash; equal messages agree in these.
+        return hash((self.role, self.text, self.name, self.trusted))
+
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Message:
         """Read OpenAI's form; unknown fields are kept in ``extra``."""

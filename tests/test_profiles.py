@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleforge_llm import Profile, RetryConfig, Sampler, Secret, Timeouts
-from roleforge_llm.profiles import UnsetVariable, bounds_of, expand
+from roleforge_llm.profiles import UnsetVariable, bounds_of, expand, url_warning
 
 BOUNDED = [
     (table, field.name, bounds)
@@ -46,6 +46,33 @@ def test_the_endpoint_follows_from_endpoint_then_type_then_template(settings: di
 def test_an_empty_key_is_no_key() -> None:
     assert Profile("a", api_key="").key({}) is None
     assert Profile("a", api_key_env="K").key({"K": ""}) is None
+
+
+@pytest.mark.parametrize("value", ["x", "0.5", True, [1], {}])
+def test_a_setting_that_is_no_number_is_an_error_that_names_it(value: Any) -> None:
+    with pytest.raises(TypeError, match="temperature must be a number, not"):
+        Sampler(temperature=value)
+
+
+def test_an_unset_variable_is_to_be_set_and_only_a_reference_can_have_a_default() -> None:
+    with pytest.raises(UnsetVariable, match=r"K is not set; set it$"):
+        Profile("a", api_key_env="K").key({})
+    with pytest.raises(UnsetVariable, match=r"K is not set; set it or write \$\{K:-default\}$"):
+        Profile("a", api_key="${K}").key({})
+
+
+@pytest.mark.parametrize(
+    ("url", "better"),
+    [
+        ("http://host:1/v1/chat/completions", "http://host:1/v1"),
+        ("http://host:1/v1/completions/?key=k", "http://host:1/v1"),
+        ("http://host:1/v1", None),
+        ("http://host:1/completions/v1", None),
+    ],
+)
+def test_a_base_url_that_names_what_is_added_to_it_is_odd(url: str, better: str | None) -> None:
+    warning = url_warning(url)
+    assert (warning and warning.endswith(f"write {better}")) == (better and True)
 
 
 @given(st.dictionaries(st.sampled_from(["A", "B"]), st.text()), st.text())

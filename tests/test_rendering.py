@@ -9,6 +9,7 @@ import pytest
 import roleforge_llm as rf
 from roleforge_llm.messages import conversation
 from roleforge_llm.rendering import RoleforgeWarning, render_guarded
+from roleforge_llm.testing import ScriptedBackend
 
 HI = [{"role": "user", "content": "Hi"}]
 
@@ -75,9 +76,77 @@ def test_the_host_given_is_the_one_asked(tmp_path: Path) -> None:
     assert rf.render(HI, "theirs", host=Offered()).text == "done"
 
 
-def test_a_path_object_is_no_name() -> None:
-    with pytest.raises(rf.FormatNotFound):
-        rf.render(HI, str(Path("absent") / "mine.jinja"))
+def test_a_path_object_is_a_path_and_never_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text("{{ user_message }}!", encoding="utf-8")
+    assert rf.render(HI, path) == rf.render(HI, str(path))
+    assert rf.unescape("Hi", path) == "Hi"
+    for absent in (Path("absent") / "mine.jinja", Path("chatml")):
+        with pytest.raises(rf.FormatNotFound, match="no such template file"):
+            rf.render(HI, absent)
+
+
+@pytest.mark.parametrize("format_", [None, 3, b"chatml", ["chatml"]])
+def test_a_format_that_is_neither_text_nor_path_is_an_error_that_says_what_is_taken(format_: object) -> None:
+    with pytest.raises(
+        rf.FormatNotFound, match=r"a format is a name, the path .*, not (NoneType|int|bytes|list); give"
+    ):
+        rf.render(HI, format_)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_variables_that_are_no_dict_are_an_error() -> None:
+    with pytest.raises(rf.FormatError, match="variables must be a dict of names and values, not list"):
+        rf.render(HI, "chatml", variables=[1])  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("template", "advice"),
+    [
+        ("{{ user_mesage }}", "it reads user_mesage, did you mean user_message?"),
+        ("{% for m in mesages %}{{ m.content }}{% endfor %}", "it reads mesages, did you mean messages?"),
+        ("", "a template shows them with system_prompt, history and user_message, or with messages"),
+        ("Constant.", "a template shows them with"),
+    ],
+)
+def test_a_prompt_that_shows_nothing_of_what_is_said_has_a_warning(template: str, advice: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text(template, encoding="utf-8")
+    (warning,) = rf.render([{"role": "user", "content": "Good evening"}], path).warnings
+    assert warning.startswith(f"the prompt format 'mine' shows none of the messages' text; {advice}")
+
+
+def test_a_completion_tells_of_a_silent_format_too() -> None:
+    server = ScriptedBackend("Yes?")
+
+    class Plugin:
+        @rf.hookimpl
+        def roleforge_backends(self) -> list[rf.BackendSpec]:
+            return [server.spec("scripted")]
+
+    profile = rf.Profile("p", backend="scripted", template="{{ user_mesage }}", endpoint="completions")
+    with rf.Client(rf.Config({"p": profile}, "p"), rf.PluginHost(plugins=[Plugin()])) as client:
+        (warning,) = client.complete(HI).warnings
+    assert "shows none of the messages' text" in warning
+
+
+class Shouting(rf.PromptFormat):
+    name = "shouting"
+
+    def render(self, conversation: rf.Conversation, variables: Mapping[str, object] | None = None) -> str:
+        return "".join(message.text.upper() for message in conversation.messages)
+
+
+@pytest.mark.parametrize("content", ["hi", "", " \n", "<|im_end|>", [{"type": "text", "text": "hi"}]])
+def test_texts_that_are_changed_empty_or_escaped_are_no_silence(content: object) -> None:
+    messages = [{"role": "user", "content": content}]
+    silent = "shows none of the messages' text"
+    for format_ in [Shouting(), rf.TemplateFormat.from_text("hf", "{{ messages[0].content }}")]:
+        if isinstance(content, str) or format_.name == "hf":
+            assert not any(silent in text for text in render_guarded(format_, conversation(messages)).warnings)
+
+
+def test_a_conversation_of_a_prefill_alone_is_no_silence() -> None:
+    assert rf.render([{"role": "assistant", "content": "Well"}]).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -101,6 +170,14 @@ def test_a_message_that_cannot_be_rendered_is_an_error_that_names_it(
 def test_whatever_a_third_partys_format_does_wrong_is_an_error_of_ours_that_names_it(outcome: object) -> None:
     with pytest.raises(rf.FormatError, match="'theirs'"):
         render_guarded(Theirs(outcome), conversation(HI))
+
+
+def test_what_an_installed_plugins_format_does_wrong_is_told_with_plugin_and_version() -> None:
+    ours = type("Ours", (Theirs,), {"__module__": "roleforge_llm_builtin.formats"})
+    with pytest.raises(
+        rf.FormatError, match=r"'theirs' of the plugin builtin \(roleforge-llm [^ ]+\) gave int instead of text"
+    ):
+        render_guarded(ours(42), conversation(HI))
 
 
 def test_an_error_of_ours_passes_unchanged() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from roleforge_llm.cli.group import cli
-from roleforge_llm.cli.output import complain, exit_code
+from roleforge_llm.cli.output import complain, exit_code, forget_stdout, is_lost_output, prepare_stdout
 
 __all__ = ["cli", "main"]
 
@@ -21,22 +20,17 @@ def main(arguments: list[str] | None = None) -> None:
     """
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
+        prepare_stdout()
         # click returns the code of a command that ended by Exit; our commands return nothing themselves.
         if code := cli.main(arguments, prog_name="roleforge-llm", standalone_mode=False):
             sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        _forget_stdout()
-        sys.exit(1)
     except Exception as error:
+        if is_lost_output(error):
+            forget_stdout()
         code = exit_code(error)
-        if code is None or debug:
+        if code is None or (debug and not isinstance(error, BrokenPipeError)):
             raise
         complain(error)
         sys.exit(code)
-
-
-def _forget_stdout() -> None:
-    """Nobody reads stdout any more; keep the interpreter from complaining when it flushes it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import attrs
 import click
 
 from roleforge_llm.cli.conversations import conversation_from, messages_option, system_option
-from roleforge_llm.cli.options import Settings, every_command, json_option, tell_failures
+from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, say
-from roleforge_llm.errors import AllProfilesFailed, BackendError, RoleforgeError
+from roleforge_llm.cli.turns import Turns
+from roleforge_llm.errors import AllProfilesFailed, BackendError
 
 if TYPE_CHECKING:
     from roleforge_llm.attempts import Attempt
@@ -40,17 +40,19 @@ def chat(  # one parameter for each option
     no_stream: bool,
     as_json: bool,
 ) -> None:
-    """Get the reply to TEXT, or to the messages of a file; without either, hold a conversation.
+    """Get a reply, or hold a conversation.
 
-    In a conversation, Ctrl-C stops a reply, and Ctrl-D ends the conversation.
+    The reply is to TEXT, or to the messages of a file. Without either, every line of stdin is a turn: Ctrl-C stops
+    a reply, and Ctrl-D ends the conversation. The exit code is then that of the worst turn, or 0 at a terminal.
     """
-    tell_failures()
+    talking = text is None and messages is None
+    if talking and as_json:
+        raise click.UsageError("--json needs TEXT or --messages")
     with settings.client() as client:
-        asked = _Asked(client, profile, stream=not no_stream and not as_json)
-        if text is None and messages is None:
-            asked.converse(system)
-            return
+        if talking:
+            raise click.exceptions.Exit(Turns(client, profile, conversation_from(None, system, None)).take())
         conversation = conversation_from(messages, system, text)
+        asked = _Asked(client, profile, stream=not no_stream)
         if as_json:
             asked.answer_as_json(conversation)
         else:
@@ -95,44 +97,6 @@ class _Asked:
             for piece in stream:
                 click.echo(piece, nl=False)
             return stream.completion
-
-    def converse(self, system: str | None) -> None:
-        """Take turns with the person at the terminal until they leave."""
-        history = conversation_from(None, system, None)
-        while (line := _next_line()) is not None:
-            if not line.strip():
-                continue
-            history.append({"role": "user", "content": line})
-            reply = self._turn(history)
-            if reply:
-                history.append({"role": "assistant", "content": reply})
-            else:
-                history.pop()
-
-    def _turn(self, history: list[dict[str, object]]) -> str:
-        """One reply; a failure or Ctrl-C ends only this turn. Gives what was received of it."""
-        received: list[str] = []
-        try:
-            with self.client.stream(history, self.profile) as stream:
-                for piece in stream:
-                    received.append(piece)
-                    click.echo(piece, nl=False)
-            click.echo()
-        except KeyboardInterrupt:
-            click.echo()
-            say("(stopped)")
-        except RoleforgeError as error:
-            click.echo()
-            say(f"error: {error}")
-        return "".join(received)
-
-
-def _next_line() -> str | None:
-    """What the person types; None when they leave."""
-    if sys.stdin.isatty():
-        click.echo("you> ", nl=False, err=True)
-    line = sys.stdin.readline()
-    return line.rstrip("\n") if line else None
 
 
 def _rows(attempts: tuple[Attempt, ...]) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ import click
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, say
 from roleforge_llm.cli.references import reference
-from roleforge_llm.errors import PluginError
+from roleforge_llm.errors import RoleforgeError
 
 if TYPE_CHECKING:
     from roleforge_llm.formats import Comparison, Difference, PromptFormat
@@ -30,10 +30,11 @@ __all__ = ["check_format"]
 def check_format(
     settings: Settings, name: str | None, against: str | None, guess: str | None, *, as_json: bool
 ) -> None:
-    """Compare FORMAT, byte for byte, with what a server or a model itself makes of conversations.
+    """Compare a format with a server's or model's.
 
-    WHAT is the URL of a llama.cpp server, the name of a profile, a tokenizer_config.json, a .gguf file, the folder
-    of a model, or a .jinja template. The exit code is 0 if all bytes are the same, else 1.
+    It is compared, byte for byte, in what it makes of conversations. WHAT is the URL of a llama.cpp server, the name of
+    a profile, a tokenizer_config.json, a .gguf file, the folder of a model, or a .jinja template. The exit code is 0 if
+    all bytes are the same, else 1.
     """
     if guess is not None and name is None and against is None:
         found = _guess(settings, guess, as_json=as_json)
@@ -140,6 +141,6 @@ def _known(settings: Settings) -> list[PromptFormat]:
     for name in dict.fromkeys((*host.format_names(), *own)):
         try:
             found.append(find_format(name, host, folders, strict=True).format)
-        except PluginError as error:
+        except RoleforgeError as error:
             say(f"warning: {error}")
     return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import click
 
+from roleforge_llm.cli.first_file import SUFFIXES, first_file, write_first
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, say
 from roleforge_llm.errors import ConfigError, Fault
@@ -33,7 +34,7 @@ def config() -> None:
 @every_command
 @click.pass_obj
 def path(settings: Settings) -> None:
-    """Print the path of the configuration file that is used."""
+    """Print the path of the file that is used."""
     from roleforge_llm.config import default_config_path, find_config
 
     found = find_config(settings.config)
@@ -48,7 +49,10 @@ def path(settings: Settings) -> None:
 @every_command
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Check the whole configuration: every profile, its backend, prompt format, failure policy and variables."""
+    """Check the whole configuration.
+
+    These are every profile, its backend, prompt format, failure policy and variables.
+    """
     from roleforge_llm.client.core import Core
 
     found = settings.read_config()
@@ -63,7 +67,10 @@ def check(settings: Settings) -> None:
 @json_option
 @click.pass_obj
 def show(settings: Settings, *, as_json: bool) -> None:
-    """Show the configuration as it is understood, with all defaults; secrets are masked."""
+    """Show the configuration as it is understood.
+
+    All defaults are in it; secrets are masked.
+    """
     found = settings.read_config()
     data: dict[str, object] = {
         "source": str(found.source),
@@ -99,22 +106,29 @@ def _lines(prefix: str, value: object) -> Iterator[str]:
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @click.pass_obj
 def init(settings: Settings, *, force: bool) -> None:
-    """Look for model servers on this machine and write a first configuration for them."""
-    from roleforge_llm.config import default_config_path, load_config
+    """Write a first configuration.
+
+    It is for the model servers that are found on this machine. FILE of --config is written instead of the user's own
+    configuration: TOML or JSON, as its ending says.
+    """
+    from roleforge_llm.config import default_config_path
 
     target = Path(settings.config) if settings.config else default_config_path()
-    if target.exists() and not force:
+    if target.suffix.lower() not in SUFFIXES:
+        raise ConfigError([Fault("", "the name of a configuration file must end in .toml or .json")], str(target))
+    there = os.path.exists(target)  # noqa: PTH110  # Path.exists raises where a folder may not be entered
+    if there and not force:
         raise ConfigError([Fault("", "is there already; edit it, or replace it with --force")], str(target))
     say("looking for model servers on this machine ...")
-    servers = _discovered(settings.host())
+    servers = _discovered(settings.host() if there else Settings().host())
     for server in servers:
         say(f"found {server.description}")
-    _write(target, _first_file(servers))
-    load_config(target)
+    write_first(target, first_file(servers, target.suffix))
     click.echo(str(target))
-    if not servers:
-        say("found none; the file holds an example: edit its baseURL")
-    say('next: roleforge-llm chat "Hello"')
+    if servers:
+        say('next: roleforge-llm chat "Hello"')
+    else:
+        say("found none; the file holds an example: start a server, and set the example's base_url to its URL")
 
 
 def _discovered(host: PluginHost) -> list[DiscoveredServer]:
@@ -127,58 +141,3 @@ def _discovered(host: PluginHost) -> list[DiscoveredServer]:
         except Exception as error:  # noqa: BLE001  # a plugin's own fault
             say(f"warning: the backend {name} could not look for servers: {type(error).__name__}: {error}")
     return found
-
-
-_EXAMPLE: dict[str, object] = {"base_url": "http://localhost:5001/v1", "template": "chatml"}
-
-
-def _first_file(servers: list[DiscoveredServer]) -> str:
-    """The text of a first configuration: the first server is the default, the others are its fallbacks."""
-    profiles = dict(_named(servers)) or {"local": _EXAMPLE}
-    first, *others = profiles
-    lines = [
-        "# Profiles are tried in the order of fallback_profiles. All keys: docs/CONFIGURATION.md",
-        f"default_profile = {json.dumps(first)}",
-    ]
-    for name, settings in profiles.items():
-        lines += ["", f"[profiles.{json.dumps(name)}]"]
-        lines += [f"{key} = {_toml(value)}" for key, value in settings.items() if value is not None]
-        if name == first and others:
-            lines.append(f"fallback_profiles = {json.dumps(others)}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    """*value* in TOML. A dollar is doubled: what a server says of itself must not read the environment."""
-    if isinstance(value, str):
-        return json.dumps(value.replace("$", "$$"))
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
-
-
-def _named(servers: Iterable[DiscoveredServer]) -> Iterator[tuple[str, Mapping[str, object]]]:
-    taken: dict[str, int] = {}
-    for server in servers:
-        taken[server.name] = taken.get(server.name, 0) + 1
-        count = taken[server.name]
-        yield (server.name if count == 1 else f"{server.name}-{count}"), server.settings
-
-
-def _write(target: Path, text: str) -> None:
-    """Write all of *text* or nothing, readable by the user alone, since keys may be added to the file."""
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-    except OSError as error:
-        raise ConfigError([Fault("", f"cannot be written: {error.strerror}")], str(target)) from None
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from roleforge_llm.errors import MessageError
 
-__all__ = ["conversation_from", "messages_option", "read_messages", "system_option"]
+__all__ = ["conversation_from", "messages_option", "read_messages", "stdin", "system_option"]
+
+_MAX_BYTES = 64 << 20
 
 messages_option = click.option(
     "--messages",
@@ -25,12 +28,13 @@ def read_messages(source: str) -> list[dict[str, object]]:
     """The messages in the file *source*, "-" being stdin. Raises :class:`MessageError` with line and column."""
     name = "stdin" if source == "-" else source
     try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        data = json.loads(content.decode("utf-8-sig"))
+        data = json.loads(_content(source, name).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise MessageError(f"{name} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError as error:
         raise MessageError(f"{name} is not UTF-8: byte {error.start}") from None
+    except ValueError:  # an integer of thousands of digits
+        raise MessageError(f"{name} holds a number of too many digits") from None
     except RecursionError:
         raise MessageError(f"{name} is nested too deeply") from None
     except OSError as error:
@@ -39,6 +43,25 @@ def read_messages(source: str) -> list[dict[str, object]]:
     if not isinstance(messages, list):
         raise MessageError(f'{name} must hold a list of messages, or an object with one under "messages"')
     return messages
+
+
+def _content(source: str, name: str) -> bytes:
+    """All of the file, unless it is so large (or endless) that it can be no conversation."""
+    if source == "-":
+        content = stdin().read(_MAX_BYTES + 1)
+    else:
+        with Path(source).open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise MessageError(f"{name} is larger than 64 MiB")
+    return content
+
+
+def stdin() -> BinaryIO:
+    """The bytes of stdin. Raises :class:`MessageError` where it is closed."""
+    if sys.stdin is None:
+        raise MessageError("stdin is closed; give TEXT, or --messages FILE")
+    return sys.stdin.buffer
 
 
 def conversation_from(

@@ -10,9 +10,13 @@ import click
 from roleforge_llm.cli.conversations import conversation_from, messages_option, system_option
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, print_table, say
+from roleforge_llm.errors import FormatNotFound, RoleforgeError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from roleforge_llm.guard import ForgedTurns
+    from roleforge_llm.host import PluginHost
 
 __all__ = ["formats", "render"]
 
@@ -22,7 +26,7 @@ __all__ = ["formats", "render"]
 @json_option
 @click.pass_obj
 def formats(settings: Settings, *, as_json: bool) -> None:
-    """List the prompt formats that can be used by name."""
+    """List the prompt formats."""
     rows = _rows(settings)
     if as_json:
         print_json(rows)
@@ -32,23 +36,37 @@ def formats(settings: Settings, *, as_json: bool) -> None:
 
 
 def _rows(settings: Settings) -> list[dict[str, object]]:
+    """A row for every format. One that is broken only costs its own row."""
+    host = settings.host()
+    files = {
+        file.stem: file
+        for folder in settings.template_folders()
+        for file in sorted(folder.glob("*.jinja"))
+        if file.stem not in host.format_names()
+    }
+    rows: list[dict[str, object]] = []
+    for name in (*host.format_names(), *files):
+        try:
+            rows.append(_own(settings, host, name, files[name]) if name in files else _offered(host, name))
+        except RoleforgeError as error:
+            say(f"warning: {error}")
+    return rows
+
+
+def _own(settings: Settings, host: PluginHost, name: str, file: Path) -> dict[str, object]:
     from roleforge_llm.formats import find_format
+
+    found = find_format(name, host, settings.template_folders(), strict=True).format
+    return _row(name, found.stop, found.control_tokens, str(file), "")
+
+
+def _offered(host: PluginHost, name: str) -> dict[str, object]:
     from roleforge_llm.host.offers import OfferKind
 
-    host = settings.host()
-    rows: list[dict[str, object]] = []
-    for name in host.format_names():
-        found, record = host.format(name), host.provider(OfferKind.FORMAT, name)
-        if found is not None and record is not None:
-            rows.append(
-                _row(name, found.stop, found.control_tokens, record.distribution or record.name, record.version)
-            )
-    for folder in settings.template_folders():
-        for file in sorted(folder.glob("*.jinja")):
-            if file.stem not in host.format_names():
-                own = find_format(str(file), host).format
-                rows.append(_row(file.stem, own.stop, own.control_tokens, str(file), ""))
-    return rows
+    found, record = host.format(name), host.provider(OfferKind.FORMAT, name)
+    if found is None or record is None:
+        raise FormatNotFound(f"no plugin gives the prompt format {name!r}")
+    return _row(name, found.stop, found.control_tokens, record.distribution or record.name, record.version)
 
 
 def _row(name: str, stop: tuple[str, ...], tokens: tuple[str, ...], plugin: str, version: str) -> dict[str, object]:
@@ -89,7 +107,7 @@ def render(  # noqa: PLR0917  # one parameter for each option
     *,
     as_json: bool,
 ) -> None:
-    """Print the exact prompt that a format makes of a conversation."""
+    """Print the exact prompt of a conversation."""
     from roleforge_llm.formats import find_format
     from roleforge_llm.messages import conversation
     from roleforge_llm.rendering import render_guarded

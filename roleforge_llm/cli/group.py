@@ -43,16 +43,20 @@ def _added(context: click.Context) -> list[click.Command]:
     return list(context.ensure_object(Settings).host().commands())
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+# click keeps the lines of a paragraph that begins with \\b; a docstring with that character would be unreadable.
+_HELP = """A conversation in, a reply out, from whatever model server you have.
+
+\b
+Start with:
+  roleforge-llm init             find model servers, write a configuration
+  roleforge-llm chat "Hello"     get a reply
+  roleforge-llm explain "Hello"  see every byte that would be sent
+  roleforge-llm render --format alpaca --user "Hello"
+"""
+
+
+@click.group(cls=_Group, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="roleforge-llm")
 @every_command
 def cli() -> None:
-    r"""A conversation in, a reply out, from whatever model server you have.
-
-    \b
-    Start with:
-      roleforge-llm init                  find model servers on this machine, write a configuration
-      roleforge-llm chat "Hello"          get a reply
-      roleforge-llm explain "Hello"       see every byte that would be sent
-      roleforge-llm render --format alpaca --user "Hello"
-    """
+    """The command line; each command is in the module that _COMMANDS names."""

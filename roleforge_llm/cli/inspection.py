@@ -31,7 +31,10 @@ def explain(  # one parameter for each option
     *,
     as_json: bool,
 ) -> None:
-    """Show everything that would be sent for TEXT or a file's messages, byte for byte. Nothing is sent."""
+    """Show what would be sent, byte for byte.
+
+    It is shown for TEXT, or for the messages of a file. Nothing is sent.
+    """
     import json
 
     conversation = conversation_from(messages, system, text)
@@ -68,7 +71,10 @@ def explain(  # one parameter for each option
 @json_option
 @click.pass_obj
 def plan(settings: Settings, profile: str | None, *, as_json: bool) -> None:
-    """Show the most requests, and the most seconds of waiting between them, that one call can take."""
+    """Show how long one call can take.
+
+    These are the most requests, and the most seconds of waiting between them.
+    """
     with settings.client() as client:
         found = client.plan(profile)
     if as_json:
@@ -85,7 +91,10 @@ def plan(settings: Settings, profile: str | None, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def plugins(settings: Settings, *, as_json: bool) -> None:
-    """List all plugins with their status; works whatever is broken."""
+    """List all plugins with their status.
+
+    It works whatever is broken.
+    """
     shown = ("name", "distribution", "version", "status", "provides", "error")
     records = settings.host().records
     if as_json:
@@ -96,4 +105,4 @@ def plugins(settings: Settings, *, as_json: bool) -> None:
     print_table([head, *rows])
     for record in records:
         if record.error:
-            say(f"{record.name}: {record.error}")
+            say(f"warning: {record.name}: {record.error}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roleforge_llm.config import Config
     from roleforge_llm.host import PluginHost
 
-__all__ = ["Settings", "every_command", "json_option", "tell_failures"]
+__all__ = ["Settings", "every_command", "json_option"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -29,20 +29,37 @@ class Settings:
 
     config: str | None = None
     debug: bool = False
+    _warned: set[str] = attrs.field(factory=set, init=False)
 
     def host(self) -> PluginHost:
         """The plugin host that the configuration allows. A broken configuration only costs its plugin settings."""
-        from roleforge_llm.config import find_config, plugin_settings
+        from roleforge_llm.config import plugin_settings
         from roleforge_llm.host import PluginHost, default_host
 
         try:
-            settings = plugin_settings(find_config(self.config))
+            settings = plugin_settings(self._readable())
         except ConfigError as error:
-            say(f"warning: {error}; going on without its plugin settings")
+            self._warn_once(f"{_one_line(error)}; going on without its plugin settings")
             return default_host()
         if not settings.disable and not settings.override:
             return default_host()
         return PluginHost(disabled=settings.disable, overridden=settings.override)
+
+    def _readable(self) -> Path | None:
+        """The configuration file, if there is one. Raises :class:`ConfigError` for one that cannot be read."""
+        from roleforge_llm.config import find_config
+        from roleforge_llm.config.reading import read_table
+
+        found = find_config(self.config)
+        if found is not None:
+            read_table(found)
+        return found
+
+    def _warn_once(self, warning: str) -> None:
+        """One command may need several hosts; what is wrong is told for the first."""
+        if warning not in self._warned:
+            self._warned.add(warning)
+            say(f"warning: {warning}")
 
     def template_folders(self) -> tuple[Path, ...]:
         """The templates folder beside the configuration file, if there is one."""
@@ -68,6 +85,7 @@ class Settings:
         """A client for the configuration."""
         from roleforge_llm.client import Client
 
+        _tell_log()
         return Client(self.read_config())
 
 
@@ -81,9 +99,23 @@ def _remember(context: click.Context, parameter: click.Parameter, value: object)
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
 
 
-def tell_failures() -> None:
+def _one_line(error: ConfigError) -> str:
+    return " ".join(str(error).split())
+
+
+class _Told(logging.Formatter):
+    """A log record for people: warnings say that they are, but for the lines of failed attempts, which stand alone."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if text.startswith("LLM API call ") else f"{record.levelname.lower()}: {text}"
+
+
+def _tell_log() -> None:
     """Show each failed attempt on stderr as it happens; stamina's own record of the same waits only with --debug."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    shown = logging.StreamHandler()
+    shown.setFormatter(_Told())
+    logging.basicConfig(level=logging.WARNING, handlers=[shown])
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         logging.getLogger("stamina").setLevel(logging.ERROR)
 

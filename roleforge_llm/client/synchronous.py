@@ -109,11 +109,14 @@ class Client:
         return self._core.explain(messages, profile, Options(overrides=sampler))
 
     def plan(self, profile: str | None = None) -> Plan:
-        """The most requests and seconds of waiting that a call with *profile* can take."""
+        """The most requests and seconds of waiting that a call with *profile* can take.
+
+        For a call without a *timeout* of its own, which may be longer than the profile's ``total``.
+        """
         return self._core.plan(profile)
 
     def close(self) -> None:
-        """Close all connections, and servers that backends started."""
+        """Close all connections, and servers that backends started; a later call opens them anew."""
         for backend in self._core.made_backends():
             backend.close()
 

@@ -10,7 +10,7 @@ import attrs
 
 from roleforge_llm.config.wording import joined
 from roleforge_llm.errors import Fault
-from roleforge_llm.profiles import UnsetVariable, expand
+from roleforge_llm.profiles import UnsetVariable, expand, reference_fault, variable
 
 __all__ = ["Expanded", "Expansion", "literal_part", "secret_fault"]
 
@@ -58,10 +58,12 @@ class Expansion:
     """Expands every text of one profile, except its secrets.
 
     A value whose variable is not set is left out and recorded in *faults*, which concern this profile alone.
+    *wrong* is what no environment could mend.
     """
 
     environ: Mapping[str, str]
     faults: list[Fault] = attrs.field(factory=list)
+    wrong: list[Fault] = attrs.field(factory=list)
 
     def table(self, table: Mapping[Any, object], path: str, *, secrets: bool = False) -> dict[object, object]:
         """*table* with every text expanded; with *secrets*, its keys and headers are checked and left as they are."""
@@ -89,6 +91,9 @@ class Expansion:
         return [item for item in listed if item is not _GONE]
 
     def _text(self, text: str, path: str) -> object:
+        if reason := reference_fault(text):
+            self.wrong.append(Fault(path, reason))
+            return _GONE
         try:
             return Expanded.of(expand(text, self.environ), text)
         except UnsetVariable as error:
@@ -100,10 +105,16 @@ class Expansion:
             for name, item in value.items():
                 self._check_secret(item, joined(path, str(name)))
         elif isinstance(value, str) and "$" in value:
-            expanded = self._text(value, path)
-            if isinstance(expanded, str) and (reason := secret_fault(expanded)):
-                self.faults.append(Fault(path, reason))
+            self._check_resolved(self._text(value, path), path)
 
     def _check_variable(self, name: str, path: str) -> None:
-        if _VARIABLE.fullmatch(name):
-            self._check_secret(f"${{{name}}}", path)
+        if not _VARIABLE.fullmatch(name):  # which is told where types are checked
+            return
+        try:
+            self._check_resolved(variable(name, self.environ), path)
+        except UnsetVariable as error:
+            self.faults.append(Fault(path, str(error)))
+
+    def _check_resolved(self, secret: object, path: str) -> None:
+        if isinstance(secret, str) and (reason := secret_fault(secret)):
+            self.faults.append(Fault(path, reason))

@@ -12,7 +12,7 @@ from roleforge_llm.config.access import file_warnings
 from roleforge_llm.config.environment import Expansion
 from roleforge_llm.config.model import Config, PluginSettings
 from roleforge_llm.config.reading import FOREIGN_SECTIONS, read_table
-from roleforge_llm.config.references import reference_faults, template_faults
+from roleforge_llm.config.references import reference_faults, template_faults, url_warnings
 from roleforge_llm.config.wording import Suggestions, joined, kind_of
 from roleforge_llm.errors import ConfigError, Fault
 from roleforge_llm.profiles import Profile, Sampler
@@ -27,7 +27,8 @@ def load_config(path: str | os.PathLike[str], *, environ: Mapping[str, str] | No
     """
     source = Path(path).absolute()
     config = parse_config(read_table(source), source=source, environ=environ)
-    return attrs.evolve(config, warnings=file_warnings(source, source.stat(), config.profiles.values()))
+    further = file_warnings(source, source.stat(), config.profiles.values())
+    return attrs.evolve(config, warnings=(*config.warnings, *further))
 
 
 def parse_config(
@@ -59,6 +60,7 @@ def parse_config(
         strict_templates=root.strict_templates,
         source=source,
         faults=deferred,
+        warnings=url_warnings(profiles.values()),
     )
 
 
@@ -111,16 +113,17 @@ def _expanded(
     common = Expansion(environ)
     table = common.table(own, "")
     if not isinstance(profiles, Mapping):
-        return {**table, "profiles": profiles}, common.faults, {}
+        return {**table, "profiles": profiles}, [*common.faults, *common.wrong], {}
     found: dict[object, object] = {}
     deferred: dict[str, tuple[Fault, ...]] = {}
     for name, settings in profiles.items():
         expansion = Expansion(environ)
         path = joined("profiles", str(name))
         found[name] = expansion.table(settings, path, secrets=True) if isinstance(settings, Mapping) else settings
+        common.wrong += expansion.wrong
         if expansion.faults:
             deferred[name] = tuple(expansion.faults)
-    return {**table, "profiles": found}, common.faults, deferred
+    return {**table, "profiles": found}, [*common.faults, *common.wrong], deferred
 
 
 _PROFILE_FIELDS = tuple(field.name for field in attrs.fields(Profile))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
 
-from roleforge_llm.config.wording import Suggestions
+from roleforge_llm.config.wording import Suggestions, joined, kind_of, shown
 from roleforge_llm.errors import ConfigError, Fault
 from roleforge_llm.profiles import Profile
 
@@ -32,6 +32,9 @@ class Config:
     *profiles* are in the order of the file. *faults* holds, by profile name, what is wrong with a profile
     only here and now (an unset environment variable): it matters when that profile is reached. *source*
     is the absolute path of the file, None for settings that came from code.
+
+    Raises :class:`~roleforge_llm.ConfigError` for a default profile that is not there, and for a profile under
+    another name than its own.
     """
 
     profiles: Mapping[str, Profile]
@@ -41,6 +44,21 @@ class Config:
     source: Path | None = None
     faults: Mapping[str, tuple[Fault, ...]] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        faults = [*self._misnamed()]
+        if self.default_profile not in self.profiles:
+            faults.append(Fault("default_profile", Suggestions().no_profile(str(self.default_profile), self.profiles)))
+        if faults:
+            raise ConfigError(faults, str(self.source or ""))
+
+    def _misnamed(self) -> Iterator[Fault]:
+        for name, profile in self.profiles.items():
+            path = joined("profiles", str(name))
+            if not isinstance(profile, Profile):
+                yield Fault(path, f"must be a Profile, not {kind_of(profile)}; Client takes a whole table as well")
+            elif profile.name != name:
+                yield Fault(path, f"is the profile {shown(profile.name)}; write it under its own name")
 
     def profile(self, name: str | None = None) -> Profile:
         """The profile of that *name*, the default one for None. Raises :class:`~roleforge_llm.ConfigError`."""

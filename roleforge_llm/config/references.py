@@ -1,15 +1,16 @@
-"""Names in a configuration that lead somewhere: to its own profiles, or into its templates folder."""
+"""What in a configuration leads somewhere: to its own profiles, into its templates folder, to a server."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from roleforge_llm.config.wording import Suggestions, joined, shown
 from roleforge_llm.errors import Fault
+from roleforge_llm.profiles import Profile, url_warning
 
-__all__ = ["reference_faults", "template_faults"]
+__all__ = ["reference_faults", "template_faults", "url_warnings"]
 
 _DEFAULT = ("default_profile", "defaultProfile")
 _FALLBACKS = ("fallback_profiles", "fallbackProfiles")
@@ -56,6 +57,15 @@ def template_faults(data: Mapping[object, object], folder: Path) -> Iterator[Fau
             if leads_out[template]:
                 path = f"{joined('profiles', str(name))}.template"
                 yield Fault(path, f"{shown(template)} is a link that leads out of {folder}; give the file's path")
+
+
+def url_warnings(profiles: Iterable[Profile]) -> tuple[str, ...]:
+    """Base URLs that name what a request adds to them."""
+    return tuple(
+        f"{joined('profiles', profile.name)}.base_url: {warning}"
+        for profile in profiles
+        if profile.base_url is not None and (warning := url_warning(profile.base_url))
+    )
 
 
 def _leads_out(folder: Path, name: str) -> bool:

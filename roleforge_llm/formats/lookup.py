@@ -50,7 +50,7 @@ class FoundFormat:
 
 
 def find_format(
-    name: str,
+    name: str | os.PathLike[str],
     offered: OfferedFormats,
     folders: Sequence[str | Path] = (),
     *,
@@ -63,14 +63,26 @@ def find_format(
     model file, is a path, from *base* on if it is relative; ``path#name`` picks one of a model's templates. Any
     other name is looked for among *offered* and as ``<name>.jinja`` in *folders*; a file that has the
     name of an offered format is used only if that name is overridden. An unknown name gives the default format
-    with a warning; *strict* makes it an error.
+    with a warning; *strict* makes it an error. An ``os.PathLike`` is a path, whatever it looks like.
 
-    Raises :class:`FormatNotFound`, :class:`TemplateError` for a broken template, :class:`PluginError`.
+    Raises :class:`FormatNotFound`, also for a *name* that is neither text nor path, :class:`TemplateError` for a
+    broken template, :class:`PluginError`.
     """
+    if isinstance(name, os.PathLike):
+        return FoundFormat(_from_path(os.fsdecode(name), base))
+    if not isinstance(name, str):
+        raise FormatNotFound(
+            f"a format is a name, the path of a template or a template's text, not {type(name).__name__}; "
+            f'give text such as "{DEFAULT_FORMAT}" or a pathlib.Path'
+        )
     if _is_text(name):
         return FoundFormat(_from_text(name))
     if _is_path(name):
         return FoundFormat(_from_path(name, base))
+    return _named(name, offered, folders, strict)
+
+
+def _named(name: str, offered: OfferedFormats, folders: Sequence[str | Path], strict: bool) -> FoundFormat:
     if name == SERVER:
         raise FormatNotFound(
             f"{name!r} is the template of a profile's server; it can only stand in a profile, or be compared "
@@ -142,14 +154,19 @@ def _shadowed(name: str, file: Path) -> str:
 
 
 def _unknown(name: str, offered: OfferedFormats, folders: Sequence[str | Path]) -> str:
-    names = sorted(
-        {*offered.format_names(), *(file.stem for folder in folders for file in Path(folder).glob("*.jinja"))}
-    )
+    stems = {file.stem for folder in folders for file in Path(folder).glob("*.jinja")}
+    names = sorted({*offered.format_names(), *(stem for stem in stems if _file_in(folders, stem))})
     folded = {known.casefold(): known for known in names}
     near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names) or 'none'}"
     where = " and ".join(["the installed formats", *(str(folder) for folder in folders)])
+    if unfit := next((path for path in _paths_in(folders, name) if os.path.lexists(path)), None):
+        hint = f"{unfit} is no file, or a link that leads nowhere or out of its folder"
     return f"no prompt format is called {name!r:.80}; {hint} (looked in {where})"
+
+
+def _paths_in(folders: Sequence[str | Path], name: str) -> list[Path]:
+    return [Path(folder, f"{name}.jinja") for folder in folders]
 
 
 def _default(problem: str, offered: OfferedFormats, strict: bool) -> FoundFormat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from typing import TypeAlias, cast
 
@@ -9,9 +10,9 @@ from jinja2 import nodes
 
 from roleforge_llm.errors import TemplateError
 from roleforge_llm.formats.fields import CHOICES, LISTS, TEXTS, Metadata
-from roleforge_llm.sandbox import Dialect
+from roleforge_llm.sandbox import Dialect, parse
 
-__all__ = ["dialect_of", "read_metadata"]
+__all__ = ["dialect_of", "misspelt_variable", "read_metadata"]
 
 NATIVE_VARIABLES = frozenset({"system_prompt", "history", "user_message", "assistant_message"})
 
@@ -30,6 +31,16 @@ def dialect_of(tree: nodes.Template) -> Dialect:
         if name.ctx != "load":
             own.add(name.name)
     return "hf"
+
+
+def misspelt_variable(text: str) -> tuple[str, str] | None:
+    """A name that the template *text* reads and the variable with a message in it that was probably meant."""
+    known = {*NATIVE_VARIABLES, "messages"}
+    for name in _names_in_order(parse("hf", text, "")):
+        near = difflib.get_close_matches(name.name, known, n=1, cutoff=0.75)
+        if near and name.name not in known:
+            return name.name, near[0]
+    return None
 
 
 def read_metadata(tree: nodes.Template, filename: str) -> Metadata:

@@ -22,10 +22,15 @@ ForgedTurns: TypeAlias = Literal["escape", "reject"]
 
 @attrs.frozen
 class Guarded:
-    """A prompt's *text*, and for each place where something had to be escaped for it, a line that says so."""
+    """A prompt's *text*, and what its maker should know about it: what was escaped in it, and where."""
 
     text: str
-    escaped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def escaped(self) -> tuple[str, ...]:
+        """The same lines, as :attr:`Request.escaped` calls them."""
+        return self.warnings
 
 
 def guarded(

@@ -13,12 +13,13 @@ import pluggy
 
 from roleforge_llm import hookspecs
 from roleforge_llm.errors import BackendError, PluginError
-from roleforge_llm.host.discovery import Candidate, given_plugin, installed_plugins
+from roleforge_llm.host.discovery import Candidate, given_plugin, installed_plugins, plugin_of
 from roleforge_llm.host.hooks import check_api, check_hooks
 from roleforge_llm.host.isolation import PluginFault, isolated, logged
 from roleforge_llm.host.listing import HOOKS, check_offer
 from roleforge_llm.host.offers import Offer, OfferKind, Offers
 from roleforge_llm.host.records import PluginRecord, Status
+from roleforge_llm.host.unknown import nobody_offers, tell_unknown
 
 if TYPE_CHECKING:
     import click
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from roleforge_llm.formats import PromptFormat
     from roleforge_llm.policies import PolicySpec
 
-__all__ = ["OfferKind", "PluginHost", "PluginRecord", "Status", "default_host"]
+__all__ = ["OfferKind", "PluginHost", "PluginRecord", "Status", "default_host", "plugin_of"]
 
 DISABLE_VARIABLE = "ROLEFORGE_LLM_DISABLE_PLUGINS"
+
+_DOES = {"roleforge_classify_error": "classifies errors", "roleforge_event": "observes events"}
+"""What a plugin provides by the hooks that list nothing."""
 
 
 class PluginHost:
@@ -61,17 +65,21 @@ class PluginHost:
         self._records: dict[str, PluginRecord] = {}
         self._collected: dict[OfferKind, Offers] = {}
         self._collecting = threading.RLock()
+        self._complaints: set[tuple[str, str]] = set()
         for candidate in installed_plugins() if entry_points else ():
             self._add(candidate)
         for plugin in plugins:
             self._add(given_plugin(plugin))
+        self._check_disabled(set(disabled) - {"*"})
 
     @property
     def records(self) -> tuple[PluginRecord, ...]:
         """Every plugin with its status, what it provides and, where it failed, the original error."""
         for kind in OfferKind:
             self._offers(kind)
-        return tuple(self._records.values())
+        return tuple(
+            attrs.evolve(record, provides=(*record.provides, *self._does(key))) for key, record in self._records.items()
+        )
 
     # ------------------------------------------------------------------ hooks, one typed method each
 
@@ -121,7 +129,7 @@ class PluginHost:
     def classify_error(self, error: Exception, attempt: Attempt) -> Failure | None:
         """The first plugin's answer on what kind of failure *error* is, None if no plugin knows it."""
         for key, hook in reversed(self._implementations("roleforge_classify_error")):
-            with logged(key, "roleforge_classify_error"):
+            with logged(key, "roleforge_classify_error", self._complaints):
                 failure = hook(error=error, attempt=attempt)
                 if failure is not None:
                     return _checked(failure)
@@ -130,7 +138,7 @@ class PluginHost:
     def emit(self, event: Event) -> None:
         """Tell every observer about *event*."""
         for key, hook in self._observers:
-            with logged(key, "roleforge_event"):
+            with logged(key, "roleforge_event", self._complaints):
                 hook(event=event)
 
     def provider(self, kind: OfferKind, name: str) -> PluginRecord | None:
@@ -139,6 +147,12 @@ class PluginHost:
         return None if offer is None else self._records[offer.plugin]
 
     # ------------------------------------------------------------------ loading
+
+    def _check_disabled(self, names: Collection[str]) -> None:
+        records = self._records.values()
+        unknown = [name for name in sorted(names) if not any(record.is_disabled_by({name}) for record in records)]
+        known = [name for record in records for name in (record.name, record.distribution) if name]
+        tell_unknown("[plugins] disable", "plugin or distribution", unknown, known)
 
     def _add(self, candidate: Candidate) -> None:
         record = candidate.record
@@ -218,6 +232,9 @@ class PluginHost:
         record = self._records[key]
         self._records[key] = attrs.evolve(record, provides=(*record.provides, what))
 
+    def _does(self, key: str) -> list[str]:
+        return [what for hook, what in _DOES.items() if any(name == key for name, _ in self._implementations(hook))]
+
     # ------------------------------------------------------------------ asking
 
     def _find(self, kind: OfferKind, name: str) -> object | None:
@@ -228,15 +245,13 @@ class PluginHost:
             raise PluginError(conflict)
         for key, record in self._records.items():
             if record.status in {"failed", "incompatible", "disabled"} and self._candidates[key].mentions(name):
-                raise PluginError(
-                    f"the {kind.value} {name!r} needs the plugin {record.title}, which is {record.reason}"
-                )
+                raise PluginError(f"the {kind.value} {name!r} needs the plugin {record.title}, which {record.reason}")
         return None
 
     def _require(self, kind: OfferKind, name: str) -> object:
         found = self._find(kind, name)
         if found is None:
-            raise PluginError(_unknown(kind.value, name, self._offers(kind).names()))
+            raise PluginError(nobody_offers(kind.value, name, self._offers(kind).names()))
         return found
 
 
@@ -272,14 +287,6 @@ def _bound(impl: pluggy.HookImpl) -> Callable[..., object]:
         return impl.function(*(arguments[name] for name in impl.argnames))
 
     return call
-
-
-def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
-    return f"no plugin offers the {kind} {name!r}; {hint}"
 
 
 @functools.cache

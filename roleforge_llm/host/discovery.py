@@ -16,17 +16,21 @@ from roleforge_llm.host.installed import Installed, installed_distributions
 from roleforge_llm.host.isolation import PluginFault
 from roleforge_llm.host.records import PluginRecord
 
-__all__ = ["Candidate", "given_plugin", "installed_plugins"]
+__all__ = ["Candidate", "given_plugin", "installed_plugins", "plugin_of"]
 
 _LONGEST_SOURCE = 1_000_000
 
 
 class Candidate(NamedTuple):
-    """A plugin that may be loaded. *sources* gives its templates' names and the texts of its Python files."""
+    """A plugin that may be loaded. *sources* gives its templates' names and the texts of its Python files.
+
+    *package* is the package or module that an installed plugin's entry point names.
+    """
 
     record: PluginRecord
     load: Callable[[], object]
     sources: Callable[[], Iterable[tuple[str, str]]]
+    package: str = ""
 
     def mentions(self, name: str) -> bool:
         """Whether a plugin that cannot be asked seems to offer *name*, by its files alone.
@@ -52,6 +56,12 @@ def installed_plugins() -> tuple[Candidate, ...]:
     )
 
 
+def plugin_of(item: object) -> str | None:
+    """Name, distribution and version of the installed plugin in whose code the class of *item* stands, or None."""
+    package = type(item).__module__.partition(".")[0]
+    return next((found.record.title for found in installed_plugins() if found.package == package), None)
+
+
 def given_plugin(plugin: object) -> Candidate:
     """A plugin that was given to the host as a module or an object."""
     code = plugin if isinstance(plugin, ModuleType) else type(plugin)
@@ -74,7 +84,8 @@ def _candidate(distribution: Installed, name: str, value: str) -> Candidate:
     def load() -> object:
         return functools.reduce(getattr, filter(None, attributes.split(".")), importlib.import_module(module))
 
-    return Candidate(_record(distribution, name), load, functools.partial(_sources, distribution, module))
+    sources = functools.partial(_sources, distribution, module)
+    return Candidate(_record(distribution, name), load, sources, module.partition(".")[0])
 
 
 def _record(distribution: Installed, name: str) -> PluginRecord:

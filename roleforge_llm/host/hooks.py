@@ -33,9 +33,11 @@ def check_api(plugin: object) -> None:
 
 
 def check_hooks(plugin: object) -> None:
-    """Raise :class:`PluginFault` with everything that is wrong with the plugin's hooks."""
+    """Raise :class:`PluginFault` with everything that is wrong with the plugin's hooks, or if it has none."""
     if faults := list(_faults(plugin)):
         raise PluginFault("; ".join(faults))
+    if not any(isinstance(getattr(getattr(plugin, name, None), _MARK, None), dict) for name in dir(plugin)):
+        raise PluginFault(f"it has no hooks; mark functions such as {_HOOKS[0]} with @hookimpl")
 
 
 def _faults(plugin: object) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSet
 from types import FrameType
 
 from roleforge_llm.host.records import Status
@@ -42,8 +42,11 @@ def isolated() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def logged(plugin: str, hook: str) -> Iterator[None]:
-    """Run a hook in the middle of a call: what it raises is logged in one line, with a traceback at DEBUG only."""
+def logged(plugin: str, hook: str, known: MutableSet[tuple[str, str]]) -> Iterator[None]:
+    """Run a hook in the middle of a call: what it raises is logged in one line, with a traceback at DEBUG only.
+
+    *known* remembers which hooks failed before: each is an error once, and from then on told at DEBUG.
+    """
     try:
         yield
     except (Exception, SystemExit) as error:  # whatever a plugin does
@@ -51,7 +54,9 @@ def logged(plugin: str, hook: str) -> Iterator[None]:
 
         log = logging.getLogger("roleforge_llm")
         details = error if log.isEnabledFor(logging.DEBUG) else None
-        log.error("plugin %s failed in %s: %s", plugin, hook, described(error), exc_info=details)  # noqa: TRY400  # as above
+        level = logging.DEBUG if (plugin, hook) in known else logging.ERROR
+        known.add((plugin, hook))
+        log.log(level, "plugin %s failed in %s: %s", plugin, hook, described(error), exc_info=details)
 
 
 def described(error: BaseException) -> str:

@@ -44,8 +44,9 @@ def _fault_in_format(item: object) -> str | None:
     wrong = [name for name in _LISTS if not _is_texts(getattr(item, name))]
     wrong += [name for name in _TEXTS if not isinstance(getattr(item, name), str)]
     if wrong:
-        return f"a format whose {', '.join(wrong)} has the wrong type"
-    return None if callable(getattr(item, "render", None)) else "a format whose render is no method"
+        kinds = "; ".join(f"{name} must be {'a tuple of texts' if name in _LISTS else 'text'}" for name in wrong)
+        return f"{_named(item)} whose {', '.join(wrong)} has the wrong type: {kinds}"
+    return None if callable(getattr(item, "render", None)) else f"{_named(item)} whose render is no method"
 
 
 def _fault_in_backend(item: object) -> str | None:
@@ -82,6 +83,10 @@ _CHECKS: dict[OfferKind, Check] = {
     OfferKind.POLICY: _fault_in_policy,
     OfferKind.COMMAND: _fault_in_command,
 }
+
+
+def _named(item: object) -> str:
+    return f"the format {getattr(item, 'name', None)!r:.60}"
 
 
 def _kind_of(item: object) -> str:

@@ -42,8 +42,9 @@ class PluginRecord:
 
     @property
     def reason(self) -> str:
-        """Why it does not work, in words that follow "which is"."""
-        return f"{self.status}: {self.error}" if self.error else self.status
+        """Why it does not work, in words that follow "which"."""
+        verb = "failed" if self.status == "failed" else f"is {self.status}"
+        return f"{verb}: {self.error}" if self.error else verb
 
     @property
     def is_own(self) -> bool:

@@ -1,6 +1,7 @@
 """Ranges of settings, written into the types of their fields."""
 
 from collections.abc import Callable
+from numbers import Real
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -44,7 +45,11 @@ def bounds_of(annotation: object) -> Bounds | None:
 
 def _within(bounds: Bounds) -> "Callable[[object, attrs.Attribute[Any], float | None], None]":
     def check(_: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-        if value is not None and not bounds.admits(value):
+        if value is None:
+            return
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"{attribute.name} must be a number, not {value!r:.60}")
+        if not bounds.admits(value):
             raise ValueError(f"{attribute.name} must be {bounds.describe()}, not {value!r:.60}")
 
     return check

@@ -6,17 +6,36 @@ import os
 import re
 from collections.abc import Mapping
 
-__all__ = ["Secret", "UnsetVariable", "expand"]
+__all__ = ["Secret", "UnsetVariable", "expand", "reference_fault", "variable"]
 
 _REFERENCE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})")
 
 
 class UnsetVariable(ValueError):
-    """``${NAME}`` names an environment variable that is not set. Holds the name, never a value."""
+    """An environment variable that is not set. Holds the name, never a value.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the environment variable {name} is not set; set it or write ${{{name}:-default}}")
+    *default* says that it was named by a reference ``${NAME}``, which can have a default.
+    """
+
+    def __init__(self, name: str, *, default: bool = True) -> None:
+        way = f" or write ${{{name}:-default}}" if default else ""
+        super().__init__(f"the environment variable {name} is not set; set it{way}")
         self.name = name
+
+
+def variable(name: str, environ: Mapping[str, str] | None = None) -> str:
+    """What the environment variable *name* holds. Raises :class:`UnsetVariable`."""
+    environ = os.environ if environ is None else environ
+    if name not in environ:
+        raise UnsetVariable(name, default=False)
+    return environ[name]
+
+
+def reference_fault(text: str) -> str | None:
+    """What is wrong with the references in *text*, or None. Shows nothing of it, which may be a key."""
+    if "${" not in _REFERENCE.sub(" ", text):
+        return None
+    return "has a ${ that begins no reference; write ${NAME} or ${NAME:-default}, or $$ for a dollar sign"
 
 
 def expand(text: str, environ: Mapping[str, str] | None = None) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import attrs
 
 from roleforge_llm.profiles.bounds import Bounds, with_bounds
-from roleforge_llm.profiles.secrets import Secret, expand
+from roleforge_llm.profiles.secrets import Secret, variable
 from roleforge_llm.profiles.urls import shown_url, url_fault
 
 __all__ = ["Endpoint", "Profile", "RetryConfig", "Sampler", "Timeouts"]
@@ -142,7 +142,7 @@ class Profile:
         if self.api_key is not None:
             return self.api_key.reveal(environ) or None
         if self.api_key_env is not None:
-            return expand(f"${{{self.api_key_env}}}", environ) or None
+            return variable(self.api_key_env, environ) or None
         return None
 
     def secrets(self, environ: Mapping[str, str] | None = None) -> Sequence[str]:

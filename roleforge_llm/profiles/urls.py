@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["shown_url", "url_fault"]
+__all__ = ["shown_url", "url_fault", "url_warning"]
+
+_ADDED = ("/chat/completions", "/completions")
+"""The paths that a request adds to a base URL."""
 
 
 def url_fault(url: str) -> str | None:
@@ -17,6 +20,14 @@ def url_fault(url: str) -> str | None:
     except ValueError as error:
         return f"is no URL ({error})"
     return _authority_fault(parts, port)
+
+
+def url_warning(url: str) -> str | None:
+    """What is odd about *url*, which has no fault, as a server's base URL; None if nothing is."""
+    address = url.partition("?")[0].rstrip("/")
+    if (added := next((path for path in _ADDED if address.endswith(path)), None)) is None:
+        return None
+    return f"ends in {added}, which each request adds to it; write {address.removesuffix(added)}"
 
 
 def _authority_fault(parts: SplitResult, port: int | None) -> str | None:

@@ -68,7 +68,8 @@ class Budget:
         if not self.work >= 0:
             raise SecurityError("the template does too much work; it was stopped")
         if not self.memory >= 0:
-            raise SecurityError("the template needs too much memory; it was stopped")
+            allowed = f"{MEMORY >> 20} MiB, and up to {MOST_MEMORY >> 20} MiB for a long conversation"
+            raise SecurityError(f"the template needs too much memory (allowed are {allowed}); it was stopped")
 
     def enter(self) -> None:
         """One call deeper."""

@@ -24,6 +24,13 @@ class Result(SimpleNamespace):
         return json.loads(self.out)
 
 
+class _Terminal(BytesIO):
+    """Bytes that somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
     """Runs ``roleforge-llm`` with these arguments in an empty folder."""
@@ -31,9 +38,10 @@ def run(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("ROLEFORGE_LLM_CONFIG", raising=False)
 
-    def running(*arguments: str, stdin: str | bytes = "") -> Result:
+    def running(*arguments: str, stdin: str | bytes = "", terminal: bool = False) -> Result:
         content = stdin if isinstance(stdin, bytes) else stdin.encode()
-        monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(content), "utf-8"))
+        source = _Terminal(content) if terminal else BytesIO(content)
+        monkeypatch.setattr(sys, "stdin", TextIOWrapper(source, "utf-8"))
         capsys.readouterr()
         code = 0
         try:

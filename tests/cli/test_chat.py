@@ -74,8 +74,40 @@ def test_a_conversation_keeps_its_history(run, served):
 def test_a_failed_turn_does_not_end_the_conversation(run, served):
     served(fallbackProfiles=[])
     found = run("chat", stdin="Hello\nAgain\n")
-    assert found.code == 0
     assert found.err.count("error: no profile gave a reply") == 2
+
+
+def test_a_piped_conversation_with_a_failed_turn_ends_with_code_1(run, config):
+    with FaultServer(["401", "ok"]) as server:
+        config({"a": {"baseURL": server.base_url, "template": "alpaca"}})
+        found = run("chat", stdin="Hello\nAgain\n")
+    assert (found.code, found.out) == (1, "one two three four\n")
+    assert "Hello" not in server.requests[1].json["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [(b"a\0b", "error: messages[0]: content contains NUL"), (b"a\xffb", "error: the line is not UTF-8: byte 1\n")],
+)
+def test_a_piped_line_that_cannot_be_sent_ends_with_code_2_after_the_others(run, served, line, told):
+    _, well = served()
+    found = run("chat", "--profile", "b", stdin=line + b"\nHello\n")
+    assert (found.code, found.out, well.count) == (2, "one two three four\n", 1)
+    assert found.err.startswith(told)
+    assert found.err.count("\n") == 1
+
+
+def test_a_person_at_a_terminal_ends_with_code_0_whatever_failed(run, served, config):
+    served(fallbackProfiles=[])
+    found = run("chat", stdin="Hello\n", terminal=True)
+    assert (found.code, found.err.count("error: no profile gave a reply")) == (0, 1)
+
+
+def test_chat_json_needs_something_to_answer(run, served):
+    served()
+    found = run("chat", "--json", stdin="Hello\n")
+    assert (found.code, found.out) == (2, "")
+    assert "--json needs TEXT or --messages" in found.err
 
 
 def test_explain_sends_nothing_and_shows_every_byte(run, served):

@@ -8,8 +8,9 @@ import stat
 import pytest
 
 from roleforge_llm.backends import DiscoveredServer
-from roleforge_llm.cli.configuration import _first_file
+from roleforge_llm.cli.first_file import first_file, write_first
 from roleforge_llm.config import load_config
+from roleforge_llm.errors import ConfigError
 
 
 def test_config_path_prints_the_file_that_is_used(run, config, tmp_path):
@@ -70,11 +71,39 @@ def test_init_writes_a_file_that_loads_and_only_its_owner_reads(run, tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_what_a_server_says_of_itself_is_written_as_data(tmp_path):
+@pytest.mark.parametrize("name", ["new.toml", "new.json"])
+def test_init_writes_the_language_of_the_files_ending_and_says_nothing_wrong(run, tmp_path, name):
+    found = run("init", "--config", name)
+    assert (found.code, found.out) == (0, f"{name}\n")
+    assert load_config(tmp_path / name).profiles
+    assert "warning" not in found.err
+    assert ("next: " in found.err) == ("found none" not in found.err)
+    if name.endswith(".json"):
+        assert json.loads((tmp_path / name).read_text())["profiles"]
+
+
+def test_init_refuses_another_ending_before_it_writes(run, tmp_path):
+    found = run("init", "--config", "new.yaml")
+    assert (found.code, list(tmp_path.iterdir())) == (2, [])
+    assert "must end in .toml or .json" in found.err
+
+
+def test_a_first_file_that_does_not_load_is_not_left_behind(tmp_path):
+    """Nor does it replace the file that was there."""
+    target = tmp_path / "mine.toml"
+    target.write_text("# mine")
+    with pytest.raises(ConfigError, match=r"mine.toml: .*modle") as caught:
+        write_first(target, first_file([DiscoveredServer("a", "", {"modle": "x"})]))
+    assert caught.value.source == str(target)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("mine.toml", "# mine")]
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_what_a_server_says_of_itself_is_written_as_data(tmp_path, suffix):
     """A discovered model name cannot read the environment, close a string or begin a table."""
     settings = {"base_url": "http://localhost:1/v1", "model": '${HOME} "x"\n[profiles.y]', "sampler": {"stop": ["$"]}}
-    path = tmp_path / "first.toml"
-    path.write_text(_first_file([DiscoveredServer("a b", "", settings), DiscoveredServer("a b", "", settings)]))
+    path = tmp_path / f"first{suffix}"
+    path.write_text(first_file([DiscoveredServer("a b", "", settings)] * 2, suffix))
     config = load_config(path)
     assert list(config.profiles) == ["a b", "a b-2"]
     assert config.profile(None).model == settings["model"]
@@ -118,6 +147,13 @@ def test_help_teaches(run):
     assert found.code == 0
     for command in ("formats", "render", "chat", "explain", "plan", "plugins", "config", "init"):
         assert command in found.out
+    assert '\n    roleforge-llm chat "Hello"  ' in found.out
+    assert "\\b" not in found.out
+
+
+@pytest.mark.parametrize("group", [(), ("config",)])
+def test_no_summary_in_the_help_is_cut_off(run, group):
+    assert "..." not in run(*group, "--help").out.partition("Commands:")[2]
 
 
 def test_debug_shows_the_traceback(run):

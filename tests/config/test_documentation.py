@@ -52,10 +52,11 @@ def test_the_faults_shown_are_those_that_happen() -> None:
         "apiKey": "key ",
     }
     found: set[Fault] = set()
-    for settings in (local, {"fallbackProfiles": ["local"]}):
+    for settings in (local, {"fallbackProfiles": ["local"]}, {"apiKey": "${LOCAL_KEY"}):
         with pytest.raises(ConfigError) as caught:
             parse_config({"profiles": {"local": settings, "backup": {}}})
         found |= set(caught.value.faults)
-    found |= set(parse_config({"profiles": {"local": {"apiKey": "${LOCAL_KEY}"}}}, environ={}).faults["local"])
+    for settings in ({"apiKey": "${LOCAL_KEY}"}, {"apiKeyEnv": "LOCAL_KEY"}):
+        found |= set(parse_config({"profiles": {"local": settings}}, environ={}).faults["local"])
     assert [str(fault) for fault in found if f"| `{fault}` |" not in PAGE] == []
     assert len(found) == PAGE.count("| `profiles.local.")

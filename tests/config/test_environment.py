@@ -61,6 +61,46 @@ def test_an_unset_variable_outside_profiles_is_an_error() -> None:
         parse_config({"profiles": {"a": {}}, "defaultProfile": "${NOPE}"}, environ={})
 
 
+@pytest.mark.parametrize("bad", ["${BAD", "a${", "${1}", "${A:x}", "$$${", "${}"])
+def test_a_reference_that_is_none_is_a_fault_at_its_path_which_does_not_show_it(bad: str) -> None:
+    settings = {"apiKey": CANARY + bad, "headers": {"X": CANARY + bad}, "model": bad, "sampler": {"stop": ["ok", bad]}}
+    with pytest.raises(ConfigError) as caught:
+        one(settings)
+    paths = [fault.path for fault in caught.value.faults]
+    assert paths == ["profiles.a.apiKey", "profiles.a.headers.X", "profiles.a.model", "profiles.a.sampler.stop[1]"]
+    assert {fault.message.partition(";")[0] for fault in caught.value.faults} == {"has a ${ that begins no reference"}
+    assert CANARY not in str(caught.value)
+
+
+def test_two_dollars_before_a_brace_are_a_dollar() -> None:
+    assert one({"model": "$${BAD", "apiKey": "$${K"}).profile().model == "${BAD"
+
+
+def test_an_unset_variable_of_api_key_env_is_to_be_set() -> None:
+    (fault,) = one({"apiKeyEnv": "NOPE_X"}).faults["a"]
+    assert str(fault) == "profiles.a.apiKeyEnv: the environment variable NOPE_X is not set; set it"
+
+
+def test_a_base_url_with_a_requests_path_is_a_warning() -> None:
+    (warning,) = one({"baseURL": "http://host/v1/chat/completions"}).warnings
+    assert warning.startswith("profiles.a.base_url: ends in /chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("profiles", "default", "path"),
+    [
+        ({"a": Profile("a")}, "b", "default_profile"),
+        ({}, "b", "default_profile"),
+        ({"a": Profile("b")}, "a", "profiles.a"),
+        ({"a": {"model": "m"}}, "a", "profiles.a"),
+    ],
+)
+def test_a_configuration_made_in_code_must_hold_together(profiles: Any, default: str, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config(profiles, default_profile=default)
+    assert [fault.path for fault in caught.value.faults] == [path]
+
+
 def test_keys_and_headers_stay_references() -> None:
     profile = one({"apiKey": "${KEY}", "headers": {"Authorization": "Bearer ${KEY}"}}, KEY=CANARY).profile()
     assert profile.api_key == Secret("${KEY}")

@@ -71,6 +71,57 @@ def test_a_record_tells_what_a_plugin_provides():
     assert record.provides == ("format mine", "backend echo", "failure policy never", "command greet")
 
 
+def test_a_record_tells_which_hooks_a_plugin_has_that_list_nothing():
+    class Watching:
+        @rf.hookimpl
+        def roleforge_event(self, event):
+            pass
+
+        @rf.hookimpl
+        def roleforge_classify_error(self, error):
+            pass
+
+        @rf.hookimpl
+        def roleforge_commands(self):
+            return [click.Command("watch")]
+
+    host = alone(Mine(), Watching())
+    assert host.records[1].provides == ("command watch", "classifies errors", "observes events")
+    assert host.records == host.records
+
+
+@pytest.mark.parametrize("plugin", [object(), None, types.ModuleType("empty"), "text"])
+def test_a_plugin_without_hooks_has_failed(plugin):
+    record = only(alone(plugin))
+    assert (record.status, record.provides) == ("failed", ())
+    assert record.error == "it has no hooks; mark functions such as roleforge_formats with @hookimpl"
+
+
+def test_a_format_with_an_attribute_of_the_wrong_type_is_named():
+    class Wrong(rf.PromptFormat):
+        name = "wrong-one"
+        stop = "x"
+        bos = None
+
+    class Plugin:
+        @rf.hookimpl
+        def roleforge_formats(self):
+            return [Wrong()]
+
+    error = "roleforge_formats: it gave the format 'wrong-one' whose stop, bos has the wrong type: "
+    assert only(alone(Plugin())).error == f"{error}stop must be a tuple of texts; bos must be text"
+
+
+def test_a_disabled_name_that_no_plugin_has_is_a_warning(caplog):
+    alone(Mine(), disabled=["mine", "*"])
+    assert caplog.records == []
+    alone(Mine(), disabled=["Mien", "zzz"])
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "[plugins] disable names 'Mien', which is no plugin or distribution; did you mean Mine?",
+        "[plugins] disable names 'zzz', which is no plugin or distribution; it changes nothing",
+    ]
+
+
 def test_a_module_is_a_plugin():
     module = types.ModuleType("my_module")
     module.roleforge_formats = rf.hookimpl(lambda: [rf.TemplateFormat.from_text("of-module", "x")])
@@ -109,7 +160,7 @@ def test_asking_for_what_a_broken_given_plugin_provides_names_it():
         def roleforge_backends(self):
             raise OSError("no socket for broken-backend", "broken-backend")
 
-    with pytest.raises(rf.PluginError, match=r"'broken-backend' needs the plugin Broken, which is failed: .*OSError"):
+    with pytest.raises(rf.PluginError, match=r"'broken-backend' needs the plugin Broken, which failed: .*OSError"):
         alone(Broken()).backend("broken-backend")
 
 
@@ -261,6 +312,24 @@ def test_the_traceback_of_a_broken_hook_is_logged_at_debug_only(level, traced, c
     with caplog.at_level(level, "roleforge_llm"):
         alone(classifier(RuntimeError("broken"))).classify_error(OSError(), ATTEMPT)
     assert bool(caplog.records[0].exc_info) is traced
+
+
+def test_a_hook_that_fails_again_and_again_is_an_error_once(caplog):
+    class Broken:
+        @rf.hookimpl
+        def roleforge_event(self, event):
+            raise RuntimeError("broken")
+
+        @rf.hookimpl
+        def roleforge_classify_error(self, error):
+            raise RuntimeError("broken")
+
+    host = alone(Broken())
+    with caplog.at_level(logging.DEBUG, "roleforge_llm"):
+        for _ in range(3):
+            host.emit(EVENT)
+            host.classify_error(OSError(), ATTEMPT)
+    assert [entry.levelno for entry in caplog.records] == [logging.ERROR] * 2 + [logging.DEBUG] * 4
 
 
 def test_a_pressed_ctrl_c_passes_through_an_observer():

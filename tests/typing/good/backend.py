@@ -24,7 +24,7 @@ class Echo(Backend):
 
 
 def capabilities(profile: Profile) -> Capabilities:
-    return Capabilities(endpoints=frozenset({"completions"}), max_stop=4 if profile.model else None)
+    return Capabilities(endpoints={"completions"}, max_stop=4 if profile.model else None)
 
 
 @hookimpl
