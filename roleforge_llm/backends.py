@@ -37,8 +37,8 @@ class Request:
     On the completions endpoint *prompt* is the text to continue (prefill included) and *messages* is what it
     was made from; on the chat endpoint *prompt* is None and *prefill* is the assistant turn to continue.
     *stop* is the union of the format's and the sampler's stop sequences. *deadline* is a time of
-    ``time.monotonic()`` by which the attempt must have ended, None without one. *escaped* are the warnings about
-    the prompt, first of all which messages held markers of turns, that are escaped in it.
+    ``time.monotonic()`` by which the attempt must have ended, None without one. *warnings* are about the
+    prompt; *escaped* says that markers of turns in the messages were escaped in it.
     """
 
     profile: Profile
@@ -52,7 +52,8 @@ class Request:
     tools: Sequence[Mapping[str, object]] | None = None
     response_format: Mapping[str, object] | None = None
     deadline: float | None = None
-    escaped: tuple[str, ...] = ()
+    escaped: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -106,3 +106,9 @@ def test_dollars_and_defaults_follow_the_shell() -> None:
 def test_a_secret_shows_itself_only_where_all_of_it_is_a_reference(text: str, reference: bool) -> None:
     assert Secret(text).is_reference is reference
     assert (text in repr(Secret(text))) is reference
+
+
+def test_an_unset_variable_survives_pickling() -> None:
+    error = UnsetVariable("NOT_SET", default=False)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.name) == (str(error), "NOT_SET")

@@ -115,7 +115,7 @@ def render(  # noqa: PLR0917  # one parameter for each option
     checked = conversation(conversation_from(messages, system, user, assistant))
     found = find_format(name, settings.host(), settings.template_folders())
     made = render_guarded(found.format, checked, dict(map(_variable, pairs)), forged_turns=forged_turns)
-    for warning in (*found.warnings, *made.escaped):
+    for warning in (*found.warnings, *made.warnings):
         say(f"warning: {warning}")
     if as_json:
         print_json({"format": found.format.name, "text": made.text, "stop": list(found.format.stop)})

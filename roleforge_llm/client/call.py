@@ -63,7 +63,7 @@ class Call:
         self._decided: tuple[Exception, Decision] | None = None
         self._is_loading = False
         self._omitted: tuple[int, ...] = ()
-        self._escaped: tuple[str, ...] = ()
+        self._noted: tuple[str, ...] = ()
         self.completion: Completion | None = None
         if not self._route.next():
             raise AllProfilesFailed((), (), reason=_all_resting(targets))
@@ -92,8 +92,8 @@ class Call:
         self._omitted = fitted.omitted
         if fitted.omitted:
             self._journal.emit("context-trimmed")
-        self._escaped = fitted.request.escaped
-        if self._escaped:
+        self._noted = fitted.request.warnings
+        if fitted.request.escaped:
             self._journal.emit("markers-escaped")
         request = attrs.evolve(fitted.request, deadline=self._route.attempt_deadline())
         self._reply.begin(self._route.profile, self._cutter(request))
@@ -178,7 +178,7 @@ class Call:
             segments=reply.segments,
             omitted=self._omitted,
             warnings=tuple(
-                dict.fromkeys((*target.warnings, *self._left_out(), *self._escaped, *reply.warnings, *reply.oddities()))
+                dict.fromkeys((*target.warnings, *self._left_out(), *self._noted, *reply.warnings, *reply.oddities()))
             ),
         )
 

@@ -69,7 +69,7 @@ def explain(
         policy=_provided(host, OfferKind.POLICY, profile.failure_policy),
         fallbacks=tuple(following.profile.name for following in targets[1:]),
         plan=plan(targets),
-        warnings=(*target.warnings, *request.escaped, *_oddities(request, target)),
+        warnings=(*target.warnings, *request.warnings, *_oddities(request, target)),
     )
 
 

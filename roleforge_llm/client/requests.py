@@ -80,7 +80,7 @@ def _rendered(request: Request, target: Target, conversation: Conversation, rece
     prompt = made.text
     if target.capabilities.adds_bos and target.format.bos == "template":
         prompt = prompt.removeprefix(target.format.bos_token)
-    return attrs.evolve(request, prompt=prompt, escaped=made.escaped)
+    return attrs.evolve(request, prompt=prompt, escaped=made.escaped, warnings=made.warnings)
 
 
 def _checked_chat(request: Request, target: Target) -> Request:

@@ -22,15 +22,11 @@ ForgedTurns: TypeAlias = Literal["escape", "reject"]
 
 @attrs.frozen
 class Guarded:
-    """A prompt's *text*, and what its maker should know about it: what was escaped in it, and where."""
+    """A prompt's *text*, and what its maker should know about it: *escaped* says where markers were escaped in it."""
 
     text: str
     warnings: tuple[str, ...] = ()
-
-    @property
-    def escaped(self) -> tuple[str, ...]:
-        """The same lines, as :attr:`Request.escaped` calls them."""
-        return self.warnings
+    escaped: bool = False
 
 
 def guarded(
@@ -66,7 +62,7 @@ def guarded(
             f"the prompt format {format.name!r} made markers of turns out of what the messages say; "
             "take what looks like a marker out of them, or mark messages as trusted"
         )
-    return Guarded(text, notes)
+    return Guarded(text, notes, escaped=bool(notes))
 
 
 def _touch(conversation: Conversation, vocabulary: Vocabulary) -> Touch:

@@ -21,6 +21,14 @@ class UnsetVariable(ValueError):
         way = f" or write ${{{name}:-default}}" if default else ""
         super().__init__(f"the environment variable {name} is not set; set it{way}")
         self.name = name
+        self.default = default
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unset, (self.name, self.default)
+
+
+def _unset(name: str, default: bool) -> UnsetVariable:
+    return UnsetVariable(name, default=default)
 
 
 def variable(name: str, environ: Mapping[str, str] | None = None) -> str:

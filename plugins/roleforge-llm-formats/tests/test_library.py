@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import roleforge_llm_formats as plugin
-from roleforge_llm_builtin.formats import builtin_formats
 from roleforge_llm_formats.table import page
 
 from roleforge_llm import Message, TemplateFormat
 from roleforge_llm.formats import lint_format
 from roleforge_llm.messages import conversation
+from roleforge_llm_builtin.formats import builtin_formats
 
 FORMATS = list(plugin.roleforge_formats())
 every_format = pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])
