@@ -1,5 +1,6 @@
 """Profiles, samplers, retries and time limits made in code."""
 
+import pickle
 from typing import Any
 
 import attrs
