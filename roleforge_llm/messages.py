@@ -42,9 +42,9 @@ class Message:
         rest = {key: value for key, value in data.items() if key not in {"role", "content", "name"}}
         return cls(
             role=data.get("role"),  # type: ignore[arg-type]  # conversation() checks what came from outside
-            content=data.get("content"),  # type: ignore[arg-type]
-            name=data.get("name"),  # type: ignore[arg-type]
-            extra=rest,  # type: ignore[arg-type]
+            content=data.get("content"),  # type: ignore[arg-type]  # as above
+            name=data.get("name"),  # type: ignore[arg-type]  # as above
+            extra=rest,  # type: ignore[arg-type]  # as above
         )
 
     def to_dict(self) -> dict[str, Json]:

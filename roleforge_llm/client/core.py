@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Self
 
 import attrs
 
@@ -27,7 +28,7 @@ from roleforge_llm.messages import MessageLike, conversation
 from roleforge_llm.policies import Plan
 from roleforge_llm.profiles import Profile
 
-__all__ = ["Core", "host_for", "read_config"]
+__all__ = ["AnyClient", "Core", "host_for", "read_config"]
 
 log = logging.getLogger("roleforge_llm")
 
@@ -171,3 +172,43 @@ def _factory(spec: BackendSpec) -> Callable[[], Backend]:
     module, _, name = spec.factory.partition(":")
     found: Callable[[], Backend] = getattr(importlib.import_module(module), name)
     return found
+
+
+class AnyClient:
+    """What the sync and the async client have in common."""
+
+    def __init__(
+        self,
+        config: Config | Mapping[str, object],
+        host: PluginHost | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._core = Core(config, host, clock, jitter)
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | None = None, *, host: PluginHost | None = None) -> Self:
+        """A client for the configuration at *path*, or for the one that is found (see docs/CONFIGURATION.md)."""
+        return cls(read_config(path), host)
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self._core.config
+
+    @property
+    def host(self) -> PluginHost:
+        """The plugin host."""
+        return self._core.host
+
+    def explain(self, messages: Iterable[MessageLike], profile: str | None = None, **sampler: object) -> Explanation:
+        """Everything that :meth:`complete` would send first, byte for byte, with secrets masked. Sends nothing."""
+        return self._core.explain(messages, profile, Options(overrides=sampler))
+
+    def plan(self, profile: str | None = None) -> Plan:
+        """The most requests and seconds of waiting that a call with *profile* can take.
+
+        For a call without a *timeout* of its own, which may be longer than the profile's ``total``.
+        """
+        return self._core.plan(profile)

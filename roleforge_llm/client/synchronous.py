@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
 from roleforge_llm.backends import Backend, Chunk, Completion, Request
 from roleforge_llm.client.call import Call
-from roleforge_llm.client.core import Core, read_config
-from roleforge_llm.client.explanation import Explanation
+from roleforge_llm.client.core import AnyClient, Core
 from roleforge_llm.client.requests import Options
-from roleforge_llm.config import Config
-from roleforge_llm.host import PluginHost
 from roleforge_llm.messages import MessageLike
-from roleforge_llm.policies import Plan
 
 __all__ = ["Client", "CompletionStream"]
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(AnyClient):
     """Gets replies through the profiles of a configuration. Safe to use from many threads.
 
     *config* is a :class:`Config`, or a mapping in the schema of the configuration file; no file is read. *host*
     is the plugin host to use, by default the one with all installed plugins that *config* allows. *clock*
     (monotonic seconds) and *jitter* (a number in [0, 1)) are for tests.
     """
-
-    def __init__(
-        self,
-        config: Config | Mapping[str, object],
-        host: PluginHost | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self._core = Core(config, host, clock, jitter)
-
-    @classmethod
-    def from_config(cls, path: str | os.PathLike[str] | None = None, *, host: PluginHost | None = None) -> Self:
-        """A client for the configuration at *path*, or for the one that is found (see docs/CONFIGURATION.md)."""
-        return cls(read_config(path), host)
-
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self._core.config
-
-    @property
-    def host(self) -> PluginHost:
-        """The plugin host."""
-        return self._core.host
 
     def complete(
         self,
@@ -103,17 +71,6 @@ class Client:
         """
         options = Options(True, timeout, tools, response_format, sampler)
         return CompletionStream(self._core, self._core.call(messages, profile, options))
-
-    def explain(self, messages: Iterable[MessageLike], profile: str | None = None, **sampler: object) -> Explanation:
-        """Everything that :meth:`complete` would send first, byte for byte, with secrets masked. Sends nothing."""
-        return self._core.explain(messages, profile, Options(overrides=sampler))
-
-    def plan(self, profile: str | None = None) -> Plan:
-        """The most requests and seconds of waiting that a call with *profile* can take.
-
-        For a call without a *timeout* of its own, which may be longer than the profile's ``total``.
-        """
-        return self._core.plan(profile)
 
     def close(self) -> None:
         """Close all connections, and servers that backends started; a later call opens them anew."""
