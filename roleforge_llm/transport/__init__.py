@@ -11,7 +11,8 @@ A backend for a server with an HTTP interface of its own is built like this::
             url = f"{profile.base_url}/generate"
             call = Call(url, profile.timeouts, request.deadline, profile.secrets())
             client = self._clients.get(call.origin)
-            send = lambda: client.send(client.build_request("POST", url, json={...}), stream=True)
+            message = client.build_request("POST", url, headers=headers_of(profile), content=encoded({...}))
+            send = lambda: client.send(message, stream=True)
             with opened(call, send) as body:
                 document = read_json(b"".join(body))
 
@@ -35,6 +36,7 @@ from roleforge_llm.transport.events import EventSplitter
 from roleforge_llm.transport.exchanges import async_opened, opened
 from roleforge_llm.transport.failures import error_of, exception_failure, object_failure, status_failure
 from roleforge_llm.transport.masking import Mask, one_line
+from roleforge_llm.transport.outgoing import encoded, headers_of
 from roleforge_llm.transport.pools import PerLoop, PerProcess, async_http_client, http_client
 from roleforge_llm.transport.retry_after import retry_after, should_retry
 from roleforge_llm.transport.transports import AsyncTimedTransport, TimedTransport
@@ -55,9 +57,11 @@ __all__ = [
     "async_http_client",
     "async_opened",
     "current_call",
+    "encoded",
     "error_of",
     "exception_failure",
     "guard_loggers",
+    "headers_of",
     "http_client",
     "object_failure",
     "one_line",

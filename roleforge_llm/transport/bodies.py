@@ -28,7 +28,7 @@ def _headers_of(reply: httpcore2.Response, call: Call) -> httpx2.Headers:
 
 
 class Body(httpx2.SyncByteStream):
-    """An iterator over the decoded pieces of *reply*; :attr:`headers` are the reply's.
+    """An iterator over the decoded pieces of the *reply* to *call*; ``headers`` are the reply's.
 
     Raises :class:`~roleforge_llm.BackendError` and nothing else.
     """
@@ -56,6 +56,8 @@ class Body(httpx2.SyncByteStream):
             if part is None:
                 self._decoder.end()
                 raise StopIteration
+            if self._decoder.is_plain:
+                return self._decoder.counted(part)
             self._ready = self._decoder.feed(part)
         return piece
 
@@ -68,7 +70,7 @@ class Body(httpx2.SyncByteStream):
 
 
 class AsyncBody(httpx2.AsyncByteStream):
-    """:class:`Body` for asyncio."""
+    """:class:`Body` for asyncio: the *reply* to *call*, with its ``headers``."""
 
     def __init__(self, reply: httpcore2.Response, call: Call) -> None:
         assert isinstance(reply.stream, AsyncIterable)
@@ -93,6 +95,8 @@ class AsyncBody(httpx2.AsyncByteStream):
             if part is None:
                 self._decoder.end()
                 raise StopAsyncIteration
+            if self._decoder.is_plain:
+                return self._decoder.counted(part)
             self._ready = self._decoder.feed(part)
         return piece
 

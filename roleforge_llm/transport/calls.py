@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -40,6 +39,10 @@ class Call:
 
     *url* is where it goes, *timeouts* and *deadline* (a time of ``time.monotonic()``) are its limits,
     *secrets* are what must never be shown; values in the URL's query count as secrets too.
+
+    ``origin`` is the part of the URL that may be shown, ``mask`` replaces the secrets, ``clock`` says which limit ends
+    next, ``phase`` how far the request has come, and ``ended`` whether it is over. ``prefix`` is the beginning of what
+    came back, ``request_id`` the server's own name for the request, None where it gave none.
     """
 
     __slots__ = ("clock", "ended", "mask", "origin", "phase", "prefix", "request_id", "url")
@@ -102,14 +105,21 @@ def current_call() -> Call:
     return _current.get()
 
 
-@contextmanager
-def active(call: Call) -> Iterator[Call]:
+class active:  # noqa: N801  # used like a function
     """Make *call* the current one, for the length of one blocking operation."""
-    token = _current.set(call)
-    try:
-        yield call
-    finally:
-        _current.reset(token)
+
+    # A class, since every token of a stream passes through here: a generator's context manager costs twice as much.
+    __slots__ = ("_call", "_token")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> Call:
+        self._token = _current.set(self._call)
+        return self._call
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._token)
 
 
 class _MaskingFilter(logging.Filter):

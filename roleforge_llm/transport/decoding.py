@@ -43,12 +43,20 @@ class Decoder:
                 raise BadReply("the reply has a content encoding that was not asked for", kind="unreadable")
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The decoded pieces of *data*."""
-        for piece in self._pieces(data):
-            self._size += len(piece)
-            if self._size > self._limit:
-                raise TooLarge(f"the reply is longer than {self._limit} bytes", kind="body")
-            yield piece
+        """The decoded pieces of *data*. Raises :class:`TooLarge` as soon as the limit is passed."""
+        return map(self.counted, self._pieces(data))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing needs to be decoded: each piece of the body is only to be :meth:`counted`."""
+        return self._head is None and self._inflater is None
+
+    def counted(self, piece: bytes) -> bytes:
+        """The decoded *piece*, held against the limit. Raises :class:`TooLarge`."""
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise TooLarge(f"the reply is longer than {self._limit} bytes", kind="body")
+        return piece
 
     def end(self) -> None:
         """Say that the body is over. Raises :class:`BadReply` if the encoded data is not."""

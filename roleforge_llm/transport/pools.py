@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore2
 import httpx2
 
+from roleforge_llm.transport.connections import AsyncConnections, Connections
 from roleforge_llm.transport.network import AsyncTimedBackend, TimedBackend
 from roleforge_llm.transport.transports import AsyncTimedTransport, TimedTransport
 
@@ -82,12 +83,11 @@ def http_client(origin: str) -> httpx2.Client:
     pool = httpcore2.ConnectionPool(
         ssl_context=_tls(origin),
         proxy=_proxy(origin),
-        max_connections=None,
-        max_keepalive_connections=_KEPT,
         keepalive_expiry=_KEPT_SECONDS,
         network_backend=TimedBackend(),
     )
-    return httpx2.Client(transport=TimedTransport(pool), trust_env=False, follow_redirects=False, timeout=None)
+    transport = TimedTransport(Connections(pool, _KEPT, _KEPT_SECONDS))
+    return httpx2.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=None)
 
 
 def async_http_client(origin: str) -> httpx2.AsyncClient:
@@ -95,12 +95,10 @@ def async_http_client(origin: str) -> httpx2.AsyncClient:
     pool = httpcore2.AsyncConnectionPool(
         ssl_context=_tls(origin),
         proxy=_proxy(origin),
-        max_connections=None,
-        max_keepalive_connections=_KEPT,
         keepalive_expiry=_KEPT_SECONDS,
         network_backend=AsyncTimedBackend(),
     )
-    transport = AsyncTimedTransport(pool)
+    transport = AsyncTimedTransport(AsyncConnections(pool, _KEPT, _KEPT_SECONDS))
     return httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, timeout=None)
 
 

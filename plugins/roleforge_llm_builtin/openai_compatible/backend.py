@@ -9,10 +9,10 @@ from roleforge_llm.backends import Backend, Capabilities, Chunk, Completion, Req
 from roleforge_llm.errors import BackendError
 from roleforge_llm.messages import Message
 from roleforge_llm.profiles import Profile
-from roleforge_llm.transport import Call, PerLoop, PerProcess, async_opened, opened
+from roleforge_llm.transport import Call, PerLoop, PerProcess, async_opened, encoded, headers_of, opened
 from roleforge_llm_builtin.openai_compatible.capabilities import capabilities
 from roleforge_llm_builtin.openai_compatible.replies import unread, whole_reply
-from roleforge_llm_builtin.openai_compatible.requests import body_of, encoded, headers_of, url_of
+from roleforge_llm_builtin.openai_compatible.requests import body_of, url_of
 from roleforge_llm_builtin.openai_compatible.sdk import AsyncSdk, Sdk
 from roleforge_llm_builtin.openai_compatible.server_templates import ServerTemplates
 from roleforge_llm_builtin.openai_compatible.streams import StreamReader

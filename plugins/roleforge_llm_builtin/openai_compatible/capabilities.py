@@ -9,8 +9,16 @@ from roleforge_llm.profiles import Profile
 
 __all__ = ["capabilities", "is_openai"]
 
-_OPENAI = Capabilities(max_stop=4, requires_base_url=True)
-_OTHERS = Capabilities(requires_base_url=True)
+_CONSTRAINTS = (
+    "response_format",
+    *("grammar", "json_schema"),  # llama.cpp, KoboldCPP
+    *("structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"),  # vLLM
+    *("regex", "ebnf"),  # SGLang
+    *("regex_pattern", "grammar_string"),  # TabbyAPI, text-generation-webui
+)
+
+_OPENAI = Capabilities(max_stop=4, requires_base_url=True, constraints=_CONSTRAINTS)
+_OTHERS = Capabilities(requires_base_url=True, constraints=_CONSTRAINTS)
 
 
 def is_openai(profile: Profile) -> bool:

@@ -29,16 +29,19 @@ _BROKEN_OFF = {"error", "abort"}
 """Finish reasons by which vLLM, SGLang and OpenRouter say that the engine failed or dropped the request."""
 
 
-def document_of(data: bytes, call: Call) -> Mapping[str, object]:
-    """The JSON object in *data*. Raises :class:`BadReply`, or the error that the object tells of."""
+def document_of(data: bytes, call: Call) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
+    """The JSON object in *data*, and the first of its choices.
+
+    Raises :class:`BadReply`, or the error that the object tells of.
+    """
     document = read_json(data)
     if (error := error_of(document)) is not None:
         raise object_failure(error, call)
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         raise BadReply(f"{call.origin} sent JSON that is no reply; check baseURL", kind="shape")
     if (choice := first_choice(document)) is not None and finish_of(choice) in _BROKEN_OFF:
         raise object_failure(error_of(choice) or f"its finish reason is {finish_of(choice)}", call)
-    return document
+    return document, choice
 
 
 def first_choice(document: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -47,7 +50,11 @@ def first_choice(document: Mapping[str, object]) -> Mapping[str, object] | None:
     Someone may ask for several (n in sampler.extra), and some servers do not list them in order.
     """
     choices = document.get("choices")
-    readable = [choice for choice in choices if isinstance(choice, Mapping)] if isinstance(choices, list) else []
+    if not isinstance(choices, list):
+        return None
+    if len(choices) == 1:
+        return choices[0] if isinstance(choices[0], dict) else None
+    readable = [choice for choice in choices if isinstance(choice, dict)]
     return next((choice for choice in readable if not is_other(choice)), readable[0] if readable else None)
 
 
@@ -62,7 +69,7 @@ def content_of(value: object) -> str | None:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(string_of(part, "text") for part in value if isinstance(part, Mapping))
+        return "".join(string_of(part, "text") for part in value if isinstance(part, dict))
     return None
 
 
@@ -82,7 +89,9 @@ def usage_of(document: Mapping[str, object]) -> Usage | None:
     if not isinstance(usage, Mapping):
         return None
     prompt, completion, total = (_count(usage.get(f"{name}_tokens")) for name in ("prompt", "completion", "total"))
-    return Usage(prompt, completion, total)
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    return Usage(prompt, completion, total, _count(cached))
 
 
 def _count(value: object) -> int | None:

@@ -14,7 +14,6 @@ from roleforge_llm_builtin.openai_compatible.fields import (
     content_of,
     document_of,
     finish_of,
-    first_choice,
     reasoning_of,
     usage_of,
 )
@@ -33,8 +32,7 @@ def unread(error: BackendError) -> BackendError:
 def whole_reply(data: bytes, call: Call) -> Completion:
     """The completion in the body *data*, from either endpoint. Raises :class:`BackendError`."""
     check_not_html(data, call, "html")
-    document = document_of(data, call)
-    choice = first_choice(document)
+    document, choice = document_of(data, call)
     message = _message(choice) if choice is not None else None
     if choice is None or message is None:
         raise BadReply(f"the reply of {call.origin} has no choice to read; check baseURL and endpoint", kind="shape")

@@ -1,18 +1,14 @@
-"""What is sent: address, headers and body of a request."""
+"""What is sent: address and body of a request."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from roleforge_llm import __version__
 from roleforge_llm.backends import Capabilities, Request
-from roleforge_llm.errors import InvalidRequest
-from roleforge_llm.profiles import Profile
 from roleforge_llm_builtin.openai_compatible.capabilities import is_openai
 
-__all__ = ["body_of", "encoded", "headers_of", "url_of"]
+__all__ = ["body_of", "url_of"]
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 
@@ -39,28 +35,6 @@ def url_of(request: Request) -> str:
     """Where *request* goes; a query of the profile's base URL stays at the end."""
     base = urlsplit(request.profile.base_url or "")
     return urlunsplit(base._replace(path=base.path.rstrip("/") + _PATHS[request.endpoint], fragment=""))
-
-
-def headers_of(profile: Profile) -> dict[str, str]:
-    """The headers of a request: the profile's own stand over the key, and both over the rest.
-
-    Raises :class:`InvalidRequest` for a value that cannot stand in a header.
-    """
-    headers = {
-        "accept-encoding": "identity",
-        "user-agent": f"roleforge-llm/{__version__}",
-        "content-type": "application/json",
-    }
-    if key := profile.key():
-        headers["authorization"] = f"Bearer {key}"
-    headers |= {name.lower(): secret.reveal() for name, secret in profile.headers.items()}
-    for name, value in headers.items():
-        if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
-            what = "apiKey" if name == "authorization" else f"the header {name!r:.60}"
-            raise InvalidRequest(
-                f"{what} of the profile cannot stand in a header; is a line break in it?", kind="unsendable"
-            )
-    return headers
 
 
 def body_of(request: Request, capabilities: Capabilities) -> dict[str, object]:
@@ -101,19 +75,3 @@ def _sampling(request: Request) -> dict[str, object]:
         newer = request.endpoint == "chat" and is_openai(request.profile)
         body["max_completion_tokens" if newer else "max_tokens"] = sampler.max_tokens
     return body
-
-
-def encoded(body: Mapping[str, object]) -> bytes:
-    """*body* as JSON. Raises :class:`InvalidRequest` for what JSON cannot hold (from ``extra`` or ``tools``)."""
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(
-            f"the request is not JSON: {error}; check sampler.extra and tools", kind="unsendable"
-        ) from None
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")

@@ -15,8 +15,7 @@ from roleforge_llm.backends import ServerTemplate
 from roleforge_llm.errors import NotFound
 from roleforge_llm.messages import Message
 from roleforge_llm.profiles import Profile
-from roleforge_llm.transport import Call, PerProcess, http_client, opened, read_json, string_of
-from roleforge_llm_builtin.openai_compatible.requests import encoded, headers_of
+from roleforge_llm.transport import Call, PerProcess, encoded, headers_of, http_client, opened, read_json, string_of
 
 __all__ = ["ServerTemplates"]
 

@@ -14,7 +14,6 @@ from roleforge_llm_builtin.openai_compatible.fields import (
     content_of,
     document_of,
     finish_of,
-    first_choice,
     is_other,
     reasoning_of,
     usage_of,
@@ -66,7 +65,12 @@ class StreamReader:
         if self._marked or not data:
             return
         for name, event in self._splitter.feed(data):
-            yield from self._event(name, event)
+            if (chunk := self._event(name, event)) is not None:
+                yield chunk
+                # Only now: the time that the caller takes for a chunk is not the server's.
+                self._call.clock.progress()
+            if self._finish is not None:
+                self._call.clock.at_most(_AFTER_FINISH)
             if self._marked:
                 return
 
@@ -77,7 +81,8 @@ class StreamReader:
                 yield from self._whole_reply(b"".join(self._whole))
                 return
             for name, event in self._splitter.end():
-                yield from self._event(name, event)
+                if (chunk := self._event(name, event)) is not None:
+                    yield chunk
             self._check_complete()
         except BackendError as error:
             if (failure := self.failed(error)) is not None:
@@ -114,17 +119,14 @@ class StreamReader:
             self._whole = []
         return head
 
-    def _event(self, name: bytes, data: bytes) -> Iterator[Chunk]:
-        if data == b"[DONE]" or data.strip() == b"[DONE]":
+    def _event(self, name: bytes, data: bytes) -> Chunk | None:
+        data = data.strip()
+        if data == b"[DONE]":
             self._end_marker()
-        elif data.strip():
-            document = self._document(name, data)
-            for chunk in self._chunks(document):
-                yield chunk
-                # Only now: the time that the caller takes for a chunk is not the server's.
-                self._call.clock.progress()
-            if self._finish is not None:
-                self._call.clock.at_most(_AFTER_FINISH)
+            return None
+        if not data:
+            return None
+        return self._chunk(*self._document(name, data))
 
     def _end_marker(self) -> None:
         if self._finish is None and not self._begun:
@@ -132,16 +134,16 @@ class StreamReader:
         self._marked = True
         self._call.clock.at_most(_AFTER_END)
 
-    def _document(self, name: bytes, data: bytes) -> Mapping[str, object]:
+    def _document(self, name: bytes, data: bytes) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
         try:
-            document = document_of(data, self._call)
+            document, choice = document_of(data, self._call)
         except BadReply:
             raise
         except BackendError as error:
             raise self._error_event(error) from None
         if name == b"error":
             raise self._error_event(object_failure(error_of(document) or document, self._call))
-        return document
+        return document, choice
 
     def _error_event(self, error: BackendError) -> BackendError:
         if not self._begun:
@@ -149,23 +151,23 @@ class StreamReader:
         message = f"in the middle of the stream {error.message}"
         return StreamBroken(message, kind="error-event", status=error.status, request_id=error.request_id)
 
-    def _chunks(self, document: Mapping[str, object]) -> Iterator[Chunk]:
+    def _chunk(self, document: Mapping[str, object], choice: Mapping[str, object] | None) -> Chunk | None:
         if not self._model:
             self._model = string_of(document, "model")
         if document.get("usage"):
             self._usage = usage_of(document)
-        choice = first_choice(document)
         if choice is None or is_other(choice):
-            return
+            return None
         delta = choice.get("delta")
-        part: Mapping[str, object] = delta if isinstance(delta, Mapping) else choice
+        part: Mapping[str, object] = delta if isinstance(delta, dict) else choice
         text = self._text.add(content_of(part.get("content")) or string_of(choice, "text"))
-        reasoning = self._reasoning.add(reasoning_of(part))
+        reasoning = self._reasoning.add(thought) if (thought := reasoning_of(part)) else ""
         if "tool_calls" in part and self._tools.add(part["tool_calls"]):
             self._call.clock.progress()
         self._finish = finish_of(choice) or self._finish
         if text or reasoning:
-            yield Chunk(text=text, reasoning=reasoning, tokens=1 if text else 0)
+            return Chunk(text=text, reasoning=reasoning, tokens=1 if text else 0)
+        return None
 
     def _check_complete(self) -> None:
         if self._finish is not None or self._marked:

@@ -43,7 +43,7 @@ class Played:
             "baseURL": self.url,
             "apiKey": "sk-canary",
             "endpoint": self.endpoint,
-            "timeouts": PATIENT if self.row["id"] in LARGE else TIMEOUTS,
+            "timeouts": TIMEOUTS if self.row.get("hangs") else PATIENT,
             "retryConfig": {"maxRetries": 2},
             "sampler": {"stop": ["<|im_end|>", "<|im_start|>"]},
         }

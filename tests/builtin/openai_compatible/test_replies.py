@@ -198,3 +198,9 @@ def test_no_json_raises_anything_but_our_errors(document):
     ):
         with suppress(BackendError):
             attempt()
+
+
+@pytest.mark.parametrize(("details", "cached"), [({"cached_tokens": 3}, 3), ({}, None), (None, None), ("x", None)])
+def test_usage_tells_how_many_tokens_of_the_prompt_were_cached(details, cached):
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "prompt_tokens_details": details}
+    assert whole(usage=usage).usage == Usage(5, 2, 7, cached)

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from roleforge_llm import Capabilities, InvalidRequest, Message, Profile, Sampler
+from roleforge_llm.transport import encoded, headers_of
 from roleforge_llm_builtin.openai_compatible import OpenAICompatibleBackend, capabilities
-from roleforge_llm_builtin.openai_compatible.requests import body_of, encoded, headers_of, url_of
+from roleforge_llm_builtin.openai_compatible.requests import body_of, url_of
 
 URL = "http://127.0.0.1:5001/v1"
 OPENAI = "https://api.openai.com/v1"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
-from roleforge_llm.attempts import Attempt
-from roleforge_llm.messages import Message
-from roleforge_llm.profiles import Endpoint, Profile, Sampler
+from roleforge_llm.backends.replies import Chunk, Completion, Segment, Usage
+
+if TYPE_CHECKING:  # a plugin that lists a backend needs none of these
+    from roleforge_llm.errors import Fault
+    from roleforge_llm.messages import Message
+    from roleforge_llm.profiles import Endpoint, Profile, Sampler
 
 __all__ = [
     "Backend",
@@ -34,6 +37,8 @@ _WORDLIKE = re.compile(r"[A-Za-z ]")
 class Request:
     """One attempt, ready to send.
 
+    *profile* says where to, *sampler* is its sampler with the call's own settings on top. *stream* says which of the
+    backend's methods is called; *tools* and *response_format* are the call's, in OpenAI's shape.
     On the completions endpoint *prompt* is the text to continue (prefill included) and *messages* is what it
     was made from; on the chat endpoint *prompt* is None and *prefill* is the assistant turn to continue.
     *stop* is the union of the format's and the sampler's stop sequences. *deadline* is a time of
@@ -57,81 +62,12 @@ class Request:
 
 
 @attrs.frozen
-class Usage:
-    """Tokens as the server counted them; None where it did not say."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-
-
-@attrs.frozen
-class Segment:
-    """The part of a reply's text that one profile wrote."""
-
-    profile: str
-    text: str
-
-
-@attrs.frozen
-class Completion:
-    """A reply.
-
-    A backend fills in *text*, *finish_reason*, *usage*, *reasoning*, *tool_calls*, *warnings* and *raw* (the
-    server's own object); the client adds the rest. *text* never contains the prefill, a stop sequence or
-    the reasoning. *finish_reason* is the server's own word ("stop", "length", "tool_calls" ...), None where
-    it gave none. *segments* says which profile wrote what, *omitted* which messages were left out to fit the
-    context (by index).
-    """
-
-    text: str
-    finish_reason: str | None = None
-    profile: str = ""
-    model: str = ""
-    format: str | None = None
-    usage: Usage | None = None
-    reasoning: str = ""
-    tool_calls: tuple[Mapping[str, object], ...] = ()
-    attempts: tuple[Attempt, ...] = ()
-    segments: tuple[Segment, ...] = ()
-    omitted: tuple[int, ...] = ()
-    warnings: tuple[str, ...] = ()
-    raw: Mapping[str, object] | None = attrs.field(default=None, repr=False)
-
-
-@attrs.frozen
-class Chunk:
-    """The next piece of a streamed reply: any part of it may be empty.
-
-    *tokens* is how many tokens the piece stands for where the server says so, else 1 for a piece with text.
-    """
-
-    text: str = ""
-    reasoning: str = ""
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    model: str = ""
-    tool_calls: tuple[Mapping[str, object], ...] = ()
-    warnings: tuple[str, ...] = ()
-    tokens: int = 1
-
-    @classmethod
-    def of(cls, completion: Completion) -> Chunk:
-        """A whole reply as one piece."""
-        return cls(
-            text=completion.text,
-            reasoning=completion.reasoning,
-            finish_reason=completion.finish_reason,
-            usage=completion.usage,
-            model=completion.model,
-            tool_calls=completion.tool_calls,
-            warnings=completion.warnings,
-        )
-
-
-@attrs.frozen
 class ServerTemplate:
-    """The chat template that a server has for its model; *tool_text* is another one, for conversations with tools."""
+    """The chat template that a server has for its model, *text*, with the tokens that it is given.
+
+    *bos_token* and *eos_token* are empty where the server does not tell them. *tool_text* is another template, for
+    conversations with tools, empty where there is none.
+    """
 
     text: str
     bos_token: str = ""
@@ -187,7 +123,7 @@ class Backend(Protocol):
     def count_tokens(self, request: Request) -> int:
         """How many tokens the prompt of *request* has; by default :func:`estimate_tokens`.
 
-        May ask the server. A backend whose count is exact says so in :attr:`Capabilities.counts_tokens`.
+        May ask the server. A backend whose count is exact says so in ``counts_tokens`` of its :class:`Capabilities`.
         """
         if request.prompt is not None:
             return estimate_tokens(request.prompt)
@@ -202,7 +138,8 @@ class Backend(Protocol):
     def context_window(self, profile: Profile) -> int | None:
         """How many tokens prompt and reply can have together on the profile's server, None where it does not say.
 
-        Asked only where :attr:`Capabilities.knows_context_window` is set and the profile sets no limit itself.
+        Asked only where ``knows_context_window`` of its :class:`Capabilities` is set and the profile sets no limit
+        itself.
         """
         return None
 
@@ -235,7 +172,7 @@ class Backend(Protocol):
         self.close()
 
 
-def _endpoints(names: Collection[str]) -> frozenset[str]:
+def _names(names: Collection[str]) -> frozenset[str]:
     return frozenset({names} if isinstance(names, str) else names)
 
 
@@ -247,10 +184,11 @@ class Capabilities:
     endpoint goes on with a trailing assistant message; *max_stop*: how many stop sequences it takes;
     *ends_without_finish*: complete streams may end without finish reason and end marker; *counts_tokens*:
     ``count_tokens`` is exact; *knows_context_window*: ``context_window`` answers; *requires_base_url*: a profile
-    must name a server.
+    must name a server; *constraints*: the names in ``sampler.extra`` that say what a reply may be. As with a
+    ``response_format``, such a reply is not continued where it breaks: the server would begin its grammar anew.
     """
 
-    endpoints: frozenset[str] = attrs.field(default=frozenset({"chat", "completions"}), converter=_endpoints)
+    endpoints: frozenset[str] = attrs.field(default=frozenset({"chat", "completions"}), converter=_names)
     adds_bos: bool = True
     continues_prefill: bool = False
     max_stop: int | None = None
@@ -258,11 +196,16 @@ class Capabilities:
     counts_tokens: bool = False
     knows_context_window: bool = False
     requires_base_url: bool = False
+    constraints: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
 
 
 @attrs.frozen
 class DiscoveredServer:
-    """A server found running on this machine; *settings* is a profile's table, as the configuration has it."""
+    """A server found running on this machine.
+
+    *name* is what its profile will be called, *description* what a person is told of it, *settings* the profile's
+    table, as the configuration has it.
+    """
 
     name: str
     description: str
@@ -290,9 +233,12 @@ BackendFactory: TypeAlias = Callable[[], Backend]
 class BackendSpec:
     """A backend as a plugin offers it.
 
-    *factory* is a callable without arguments or ``"package.module:Class"``, which is imported when the
-    backend is first used: listing imports nothing heavy. *capabilities* may depend on the profile.
-    *discover* looks for running servers on this machine, for ``roleforge-llm init``.
+    *name* is what profiles call it, *description* a line for people, which ``roleforge-llm init`` shows. *factory* is
+    a callable without arguments or ``"package.module:Class"``, which is imported when the backend is first used:
+    listing imports nothing heavy.
+    *capabilities* may depend on the profile. *discover* looks for running servers on this machine, for
+    ``roleforge-llm init``. *check* tells what is wrong with a profile for this backend, each with its path within
+    the profile (``sampler.extra.mirostat``): such a profile is refused before anything is sent.
     """
 
     name: str
@@ -300,6 +246,7 @@ class BackendSpec:
     capabilities: Capabilities | Callable[[Profile], Capabilities] = Capabilities()
     discover: Callable[[], Iterable[DiscoveredServer]] | None = None
     description: str = ""
+    check: Callable[[Profile], Iterable[Fault]] | None = None
 
     def capabilities_for(self, profile: Profile) -> Capabilities:
         """What the server behind *profile* can do; the profile's own ``chat_prefill`` wins."""
