@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from roleforge_llm.attempts import Attempt, Event, Failure
     from roleforge_llm.backends import BackendSpec
     from roleforge_llm.formats import PromptFormat
-    from roleforge_llm.policies import PolicySpec
+    from roleforge_llm.hooktypes import Marker
+    from roleforge_llm.policies import DerivedPolicySpec, PolicySpec
 
 __all__ = ["API_VERSION", "OWN_COMMANDS", "PROJECT", "hookimpl"]
 
@@ -37,11 +38,14 @@ PROJECT = "roleforge_llm"
 API_VERSION = "1"
 """The version of this plugin API, which a plugin may restrict with ``ROLEFORGE_LLM_API = ">=1,<2"``."""
 
-OWN_COMMANDS = frozenset({"chat", "check-format", "config", "explain", "formats", "init", "plan", "plugins", "render"})
+OWN_COMMANDS = frozenset(
+    {"chat", "check-format", "config", "explain", "formats", "init", "new-plugin", "plan", "plugins", "render"}
+)
 """The host's own subcommands, which no plugin can replace."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookimpl: Marker = pluggy.HookimplMarker(PROJECT)  # a narrower view: hooks cannot be wrapped
+"""Marks a function of a plugin, under the name of a hook, as its implementation of that hook."""
 
 
 @hookspec
@@ -62,8 +66,11 @@ def roleforge_backends() -> Iterable[BackendSpec]:  # type: ignore[empty-body]  
 
 
 @hookspec
-def roleforge_failure_policies() -> Iterable[PolicySpec]:  # type: ignore[empty-body]  # a specification
-    """The failure policies that this plugin offers, called once per host."""
+def roleforge_failure_policies() -> Iterable[PolicySpec | DerivedPolicySpec]:  # type: ignore[empty-body]  # a specification
+    """The failure policies that this plugin offers, called once per host.
+
+    A :class:`~roleforge_llm.DerivedPolicySpec` builds on the policy of another plugin.
+    """
 
 
 @hookspec(firstresult=True)
@@ -80,7 +87,8 @@ def roleforge_classify_error(error: Exception, attempt: Attempt) -> Failure | No
 def roleforge_event(event: Event) -> None:
     """Observe what happens in calls: attempts, failures, retries, fallbacks, interrupted streams, ends.
 
-    Called in the thread (or event loop) of the call: return quickly. What it raises is logged and ignored.
+    Called when it happens, in the thread (or event loop) of the call: return quickly. What it raises is logged and
+    ignored.
     """
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,13 +16,15 @@ import pluggy
 
 from roleforge_llm import hookspecs
 from roleforge_llm.errors import BackendError, PluginError
+from roleforge_llm.host.derived import derived
 from roleforge_llm.host.discovery import Candidate, given_plugin, installed_plugins, plugin_of
-from roleforge_llm.host.hooks import check_api, check_hooks
+from roleforge_llm.host.hooks import hooks_of
 from roleforge_llm.host.isolation import PluginFault, isolated, logged
-from roleforge_llm.host.listing import HOOKS, check_offer
+from roleforge_llm.host.listing import HOOKS, offers_in
 from roleforge_llm.host.offers import Offer, OfferKind, Offers
 from roleforge_llm.host.records import PluginRecord, Status
 from roleforge_llm.host.unknown import nobody_offers, tell_unknown
+from roleforge_llm.host.versions import check_api, explained
 
 if TYPE_CHECKING:
     import click
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from roleforge_llm.attempts import Attempt, Event, Failure
     from roleforge_llm.backends import BackendSpec
     from roleforge_llm.formats import PromptFormat
-    from roleforge_llm.policies import PolicySpec
+    from roleforge_llm.policies import DerivedPolicySpec, PolicySpec
 
 __all__ = ["OfferKind", "PluginHost", "PluginRecord", "Status", "default_host", "plugin_of"]
 
@@ -62,6 +67,7 @@ class PluginHost:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._candidates: dict[str, Candidate] = {}
+        self._plugins: dict[str, object] = {}
         self._records: dict[str, PluginRecord] = {}
         self._collected: dict[OfferKind, Offers] = {}
         self._collecting = threading.RLock()
@@ -109,8 +115,14 @@ class PluginHost:
         return self._offers(OfferKind.POLICY).names()
 
     def policy(self, name: str) -> PolicySpec:
-        """The failure policy of that name. Raises :class:`PluginError`, with the nearest names, if there is none."""
-        found: PolicySpec = self._require(OfferKind.POLICY, name)  # type: ignore[assignment]  # kind decides
+        """The failure policy of that name, made of the one that it builds on where it does.
+
+        Raises :class:`PluginError`, with the nearest names, if there is none.
+        """
+        return derived(self._policy_offered(name), self._policy_offered)
+
+    def _policy_offered(self, name: str) -> PolicySpec | DerivedPolicySpec:
+        found: PolicySpec | DerivedPolicySpec = self._require(OfferKind.POLICY, name)  # type: ignore[assignment]  # kind decides
         return found
 
     def commands(self) -> Sequence[click.Command]:
@@ -146,6 +158,13 @@ class PluginHost:
         offer = self._offers(kind).get(name)
         return None if offer is None else self._records[offer.plugin]
 
+    def check_overridden(self) -> None:
+        """Log a warning for each name in *overridden* that nobody offers: it changes nothing."""
+        kinds = (OfferKind.FORMAT, OfferKind.BACKEND, OfferKind.POLICY)
+        known = [name for kind in kinds for name in self._offers(kind).names()]
+        unknown = sorted(self.overridden - set(known))
+        tell_unknown("[plugins] override", "format, backend or failure policy", unknown, known)
+
     # ------------------------------------------------------------------ loading
 
     def _check_disabled(self, names: Collection[str]) -> None:
@@ -156,30 +175,40 @@ class PluginHost:
 
     def _add(self, candidate: Candidate) -> None:
         record = candidate.record
-        key = _free_key(record.name, self._records)
+        key = _free_key(record.name or "unnamed", self._records)
         self._candidates[key] = candidate
-        self._records[key] = record if record.distribution else attrs.evolve(record, name=key)
+        self._records[key] = record if record.distribution and record.name else attrs.evolve(record, name=key)
         if record.is_disabled_by(self._disabled):
             self._records[key] = attrs.evolve(record, status="disabled")
             return
         try:
-            with isolated():
+            with self._timed(key), isolated():
                 self._load(candidate, key)
         except PluginFault as fault:
-            self._blame(key, str(fault), fault.status)
+            told = explained(fault, candidate.states())
+            self._blame(key, str(told), told.status)
 
     def _load(self, candidate: Candidate, key: str) -> None:
         plugin = candidate.load()
         check_api(plugin)
-        if (other := self._manager.get_name(plugin)) is not None:
+        check_api(sys.modules.get(candidate.module))
+        if other := next((name for name, known in self._plugins.items() if known is plugin), None):
             raise PluginFault(f"it is the very same plugin as {other}", "conflict")
+        self._manager.register(hooks_of(plugin, key), key)
+        self._plugins[key] = plugin
+
+    @contextlib.contextmanager
+    def _timed(self, key: str) -> Iterator[None]:
+        """Add how long the block takes to what the plugin has cost; a Ctrl-C in it says whose code it has ended."""
+        start = time.perf_counter()
         try:
-            self._manager.register(plugin, key)
-            check_hooks(plugin)
-        except BaseException:
-            if self._manager.has_plugin(key):
-                self._manager.unregister(name=key)
-            raise
+            yield
+        except KeyboardInterrupt as error:
+            title, way = self._records[key].title, f"{DISABLE_VARIABLE}={self._records[key].name} does without it"
+            raise KeyboardInterrupt(f"interrupted while the plugin {title} was loaded; {way}") from error
+        finally:
+            record = self._records[key]
+            self._records[key] = attrs.evolve(record, seconds=record.seconds + time.perf_counter() - start)
 
     def _blame(self, key: str, error: str, status: Status = "failed") -> None:
         """Record what a plugin did wrong, beside what it did wrong before."""
@@ -196,7 +225,7 @@ class PluginHost:
     def _implementations(self, hook: str) -> list[tuple[str, Callable[..., object]]]:
         """(plugin, function) of every plugin that implements *hook*, in the order of registration."""
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        return [(impl.plugin_name, _bound(impl)) for impl in caller.get_hookimpls()]
+        return [(impl.plugin_name, impl.function) for impl in caller.get_hookimpls()]
 
     def _offers(self, kind: OfferKind) -> Offers:
         with self._collecting:
@@ -209,24 +238,20 @@ class PluginHost:
 
     def _collect(self, kind: OfferKind, offers: Offers) -> None:
         for key, function in self._implementations(HOOKS[kind]):
-            for item in self._listed(key, HOOKS[kind], function):
-                try:
-                    with isolated():
-                        name = check_offer(kind, item)
-                except PluginFault as fault:
-                    self._blame(key, str(fault))
-                    continue
+            for name, item in self._listed(key, kind, function):
                 self._provides(key, f"{kind.value} {name}")
                 for loser, reason in offers.add(name, Offer(item, key, self._records[key])):
                     self._blame(loser, reason, "conflict")
 
-    def _listed(self, key: str, hook: str, function: Callable[..., object]) -> list[object]:
+    def _listed(self, key: str, kind: OfferKind, function: Callable[..., object]) -> list[tuple[str, object]]:
         try:
-            with isolated():
-                return _items(function())
+            with self._timed(key), isolated():
+                right, wrong = offers_in(kind, function())
         except PluginFault as fault:
-            self._blame(key, f"{hook}: {fault}")
-            return []
+            right, wrong = [], [str(fault)]
+        for error in wrong:
+            self._blame(key, f"{HOOKS[kind]}: {error}")
+        return right
 
     def _provides(self, key: str, what: str) -> None:
         record = self._records[key]
@@ -255,14 +280,6 @@ class PluginHost:
         return found
 
 
-def _items(listed: object) -> list[object]:
-    if listed is None:
-        return []
-    if isinstance(listed, (str, bytes, Mapping)) or not isinstance(listed, Iterable):
-        raise PluginFault(f"it gave an object of type {type(listed).__name__}, not a list")
-    return list(listed)
-
-
 def _checked(failure: object) -> Failure:
     from roleforge_llm.attempts import Failure
 
@@ -278,15 +295,6 @@ def _names(text: str) -> Iterator[str]:
 def _free_key(name: str, taken: Mapping[str, object]) -> str:
     keys = (name, *(f"{name}-{n}" for n in range(2, len(taken) + 3)))
     return next(key for key in keys if key not in taken)
-
-
-def _bound(impl: pluggy.HookImpl) -> Callable[..., object]:
-    """The hook function, given only those arguments that it asks for, as pluggy does."""
-
-    def call(**arguments: object) -> object:
-        return impl.function(*(arguments[name] for name in impl.argnames))
-
-    return call
 
 
 @functools.cache

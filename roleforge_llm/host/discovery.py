@@ -13,8 +13,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 from roleforge_llm.host.installed import Installed, installed_distributions
-from roleforge_llm.host.isolation import PluginFault
+from roleforge_llm.host.isolation import PluginFault, class_name
 from roleforge_llm.host.records import PluginRecord
+from roleforge_llm.host.versions import STATEMENT
 
 __all__ = ["Candidate", "given_plugin", "installed_plugins", "plugin_of"]
 
@@ -24,13 +25,26 @@ _LONGEST_SOURCE = 1_000_000
 class Candidate(NamedTuple):
     """A plugin that may be loaded. *sources* gives its templates' names and the texts of its Python files.
 
-    *package* is the package or module that an installed plugin's entry point names.
+    *module* is the module that an installed plugin's entry point names.
     """
 
     record: PluginRecord
     load: Callable[[], object]
     sources: Callable[[], Iterable[tuple[str, str]]]
-    package: str = ""
+    module: str = ""
+
+    @property
+    def package(self) -> str:
+        """The package, or the module outside of any, in which an installed plugin stands."""
+        return self.module.partition(".")[0]
+
+    def states(self) -> str | None:
+        """The version of the plugin API that its source asks for, of a plugin that could not be imported."""
+        stated = re.compile(rf"""^{STATEMENT}\b[^=\n]*=\s*(['"])([^'"\n]*)\1""", re.MULTILINE)
+        try:
+            return next((found[2] for _, text in self.sources() if (found := stated.search(text))), None)
+        except Exception:  # noqa: BLE001  # whatever is wrong with its files, that is told already
+            return None
 
     def mentions(self, name: str) -> bool:
         """Whether a plugin that cannot be asked seems to offer *name*, by its files alone.
@@ -64,8 +78,8 @@ def plugin_of(item: object) -> str | None:
 
 def given_plugin(plugin: object) -> Candidate:
     """A plugin that was given to the host as a module or an object."""
-    code = plugin if isinstance(plugin, ModuleType) else type(plugin)
-    name = str(getattr(plugin, "__name__", None) or code.__name__)
+    code = plugin if isinstance(plugin, (ModuleType, type)) else type(plugin)
+    name = class_name(code) if isinstance(code, type) else code.__name__
     return Candidate(PluginRecord(name), lambda: plugin, lambda: [("", inspect.getsource(code))])
 
 
@@ -85,7 +99,7 @@ def _candidate(distribution: Installed, name: str, value: str) -> Candidate:
         return functools.reduce(getattr, filter(None, attributes.split(".")), importlib.import_module(module))
 
     sources = functools.partial(_sources, distribution, module)
-    return Candidate(_record(distribution, name), load, sources, module.partition(".")[0])
+    return Candidate(_record(distribution, name), load, sources, module)
 
 
 def _record(distribution: Installed, name: str) -> PluginRecord:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from roleforge_llm.hookspecs import PROJECT
 from roleforge_llm.host.isolation import PluginFault
+from roleforge_llm.host.records import normalized
 
 __all__ = ["Installed", "installed_distributions"]
 
@@ -47,8 +48,8 @@ def installed_distributions() -> Iterator[Installed]:
     """Every distribution that has plugins; of two with one name the first on the path, as for imports."""
     names: set[str] = set()
     for found in _in_folders() if _has_only_folders() else _as_python_finds_them():
-        if found.name not in names and _GROUP.search(found.text):
-            names.add(found.name)
+        if (name := normalized(found.name)) not in names and _GROUP.search(found.text):
+            names.add(name)
             yield found
 
 
@@ -67,9 +68,7 @@ def _in_folders() -> Iterator[Installed]:
             if _GROUP.search(text := _read(folder / "entry_points.txt")):
                 head = _read(folder / "METADATA") or _read(folder / "PKG-INFO")
                 files = (line.partition(",")[0].strip('"') for line in _read(folder / "RECORD").splitlines())
-                yield Installed(
-                    _field(head, "Name"), _field(head, "Version"), text, tuple(folder.parent / file for file in files)
-                )
+                yield Installed(*_title(head, folder.stem), text, tuple(folder.parent / file for file in files))
 
 
 def _as_python_finds_them() -> Iterator[Installed]:
@@ -79,7 +78,13 @@ def _as_python_finds_them() -> Iterator[Installed]:
         if text := found.read_text("entry_points.txt"):
             files = tuple(Path(str(file.locate())) for file in found.files or ())
             head = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
-            yield Installed(_field(head, "Name"), _field(head, "Version"), text, files)
+            yield Installed(*_title(head, ""), text, files)
+
+
+def _title(head: str, stem: str) -> tuple[str, str]:
+    """Name and version by the metadata, or by the name of its folder where that has lost them."""
+    name, _, version = stem.partition("-")
+    return _field(head, "Name") or name or "unknown", _field(head, "Version") or version.partition("-")[0]
 
 
 def _field(head: str, name: str) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 from collections.abc import Iterator, MutableSet
 from types import FrameType
 
+from roleforge_llm.errors import PluginError, RoleforgeError
 from roleforge_llm.host.records import Status
+from roleforge_llm.host.streams import STAND_INS
 
-__all__ = ["PluginFault", "described", "isolated", "logged"]
+__all__ = ["PluginFault", "blamed", "class_name", "described", "isolated", "logged", "shown"]
 
 _LONGEST_TEXT = 500
+_LONGEST_REPR = 60
 
 
 class PluginFault(Exception):  # recorded, never seen by a caller
@@ -30,7 +32,7 @@ def isolated() -> Iterator[None]:
     Only a Ctrl-C that was really pressed passes as KeyboardInterrupt; one that the plugin raises does not.
     What it prints goes to stderr, because stdout may carry JSON.
     """
-    with contextlib.redirect_stdout(sys.stderr), _presses_of_ctrl_c() as presses:
+    with STAND_INS, _presses_of_ctrl_c() as presses:
         try:
             yield
         except PluginFault:
@@ -42,14 +44,31 @@ def isolated() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def logged(plugin: str, hook: str, known: MutableSet[tuple[str, str]]) -> Iterator[None]:
-    """Run a hook in the middle of a call: what it raises is logged in one line, with a traceback at DEBUG only.
+def blamed(what: str) -> Iterator[None]:
+    """Run a plugin's code that somebody has asked for: what it raises is told as *what* with the original error.
 
-    *known* remembers which hooks failed before: each is an error once, and from then on told at DEBUG.
+    Errors of ours pass as they are. Raises :class:`PluginError`.
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # whatever a plugin does
+    except RoleforgeError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{what}: {described(error)}") from error
+
+
+@contextlib.contextmanager
+def logged(plugin: str, hook: str, known: MutableSet[tuple[str, str]]) -> Iterator[None]:
+    """Run a hook in the middle of a call: what it raises is logged in one line, with a traceback at DEBUG only.
+
+    *known* remembers which hooks failed before: each is an error once, and from then on told at DEBUG. Only
+    KeyboardInterrupt passes, because somebody may have pressed Ctrl-C; a hook is no coroutine that is cancelled.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a plugin does
         import logging
 
         log = logging.getLogger("roleforge_llm")
@@ -60,12 +79,32 @@ def logged(plugin: str, hook: str, known: MutableSet[tuple[str, str]]) -> Iterat
 
 
 def described(error: BaseException) -> str:
-    """Type and text of *error* in one line, whatever its own ``__str__`` does."""
+    """Type and text of *error* in one printable line, whatever its own methods do."""
+    name = class_name(type(error))
     try:
         text = " ".join(str(error).split())[:_LONGEST_TEXT]
-    except Exception:  # noqa: BLE001  # a plugin's exception
+    except BaseException:  # noqa: BLE001  # a plugin's exception, and what it raises when it is asked
         text = "its text cannot be read"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return _printable(f"{name}: {text}" if text else name)
+
+
+def shown(value: object) -> str:
+    """*value* in one short printable line, whatever its own methods do."""
+    try:
+        return _printable(repr(value)[:_LONGEST_REPR])
+    except BaseException:  # noqa: BLE001  # a plugin's object, and what it raises when it is asked
+        return f"an object of type {class_name(type(value))}"
+
+
+def class_name(code: type) -> str:
+    """The name of a class, whatever its metaclass says."""
+    name: str = type.__dict__["__name__"].__get__(code)
+    return name
+
+
+def _printable(text: str) -> str:
+    """*text* with everything escaped that could move a terminal's cursor or is no character."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from roleforge_llm.host.records import PluginRecord
+from roleforge_llm.host.records import PluginRecord, normalized
 
 __all__ = ["Offer", "OfferKind", "Offers"]
 
@@ -40,7 +40,7 @@ class Offers:
         self._overridden = overridden
         self._reserved = reserved
         self._offers: dict[str, Offer] = {}
-        self._qualified: dict[str, Offer] = {}
+        self._qualified: dict[tuple[str, str], Offer] = {}
         self._conflicts: dict[str, list[Offer]] = {}
 
     def add(self, name: str, offer: Offer) -> list[tuple[str, str]]:
@@ -48,7 +48,7 @@ class Offers:
         other = self._offers.get(name)
         if other is not None and other.plugin == offer.plugin:
             return [(offer.plugin, f"it offers the {self._kind.value} {name} twice")]
-        self._qualified[f"{offer.record.owner}:{name}"] = offer
+        self._qualified[normalized(offer.record.owner), name] = offer
         if name in self._reserved:
             return [(offer.plugin, f"the {self._kind.value} {name} is built in")]
         if name in self._conflicts:
@@ -72,8 +72,9 @@ class Offers:
         return reasons
 
     def get(self, name: str) -> Offer | None:
-        """The offer of that name or ``distribution:name``."""
-        return self._offers.get(name) or self._qualified.get(name)
+        """The offer of that name or ``distribution:name``, the distribution spelt as pip takes it."""
+        distribution, _, bare = name.partition(":")
+        return self._offers.get(name) or self._qualified.get((normalized(distribution), bare))
 
     def names(self) -> Sequence[str]:
         """All names that can be asked for, built-in ones first."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-__all__ = ["OWN_DISTRIBUTION", "PluginRecord", "Status"]
+__all__ = ["OWN_DISTRIBUTION", "PluginRecord", "Status", "normalized"]
 
 Status = Literal["loaded", "disabled", "incompatible", "failed", "conflict"]
 
@@ -19,8 +19,10 @@ OWN_DISTRIBUTION = "roleforge-llm"
 class PluginRecord:
     """A plugin and how it fared.
 
-    *distribution* and *version* are empty for a plugin that was registered in code. *provides* lists
+    *name* is its entry point's, or its module's or class's where it was registered in code; then *distribution* and
+    *version* are empty. *status* is one of loaded, disabled, incompatible, failed and conflict. *provides* lists
     "format chatml", "backend llamacpp" and so on. *error* is the original error where there is one.
+    *seconds* is how long its import and its listing of what it provides have taken: everybody waits for it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class PluginRecord:
     status: Status = "loaded"
     provides: tuple[str, ...] = ()
     error: str | None = None
+    seconds: float = attrs.field(default=0.0, eq=False)
 
     @property
     def title(self) -> str:
@@ -55,9 +58,10 @@ class PluginRecord:
         """Whether *names* (of plugins or distributions) disable it; "*" is every installed one but the host's own."""
         if "*" in names and self.distribution and not self.is_own:
             return True
-        normalized = {_normalized(name) for name in names}
-        return _normalized(self.name) in normalized or _normalized(self.distribution) in normalized - {""}
+        meant = {normalized(name) for name in names}
+        return normalized(self.name) in meant or normalized(self.distribution) in meant - {""}
 
 
-def _normalized(name: str) -> str:
+def normalized(name: str) -> str:
+    """*name* as packaging tools compare it: runs of ``-``, ``_`` and ``.`` are one, and so are both cases."""
     return re.sub(r"[-_.]+", "-", name).lower()

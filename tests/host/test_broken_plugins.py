@@ -41,6 +41,23 @@ def hook(line, body):
 BROKEN = {
     "raises": ('X = "of-raises"\nraise RuntimeError("no such device")', "failed", r"RuntimeError: no such device"),
     "exits": ('X = "of-exits"\nimport sys; sys.exit(3)', "failed", r"SystemExit: 3"),
+    "kills": (
+        'X = "of-kills"\nclass Kill(BaseException): pass\nraise Kill("all")',
+        "failed",
+        r"\bKill: all$",
+    ),
+    "wordless": (
+        'X = "of-wordless"\nclass E(Exception):\n  def __str__(self): raise SystemExit\nraise E',
+        "failed",
+        r"E: its text cannot be read",
+    ),
+    "nameless-error": (
+        'X = "of-nameless-error"\nclass M(type):\n  __name__ = property(lambda self: 1 / 0)\n'
+        "class E(Exception, metaclass=M): pass\nraise E('boom')",
+        "failed",
+        r"\bE: boom$",
+    ),
+    "colourful": ('X = "of-colourful"\nraise OSError("\\x1b[2J\\ud800")', "failed", r"OSError: \\x1b\[2J\\ud800"),
     "interrupts": ('X = "of-interrupts"\nraise KeyboardInterrupt', "failed", r"KeyboardInterrupt"),
     "unspeakable": (
         'X = "of-unspeakable"\nclass E(Exception):\n  def __str__(self): raise ValueError\nraise E',
@@ -82,7 +99,16 @@ BROKEN = {
         r"argument event a default",
     ),
     "star": (hook("def roleforge_event(**event):", 'return ["of-star"]'), "failed", r"takes \*\*event"),
-    "argument": (hook("def roleforge_event(evnt):", 'return ["of-argument"]'), "failed", r"evnt"),
+    "argument": (
+        hook("def roleforge_classify_error(error, attmpt):", 'return ["of-argument"]'),
+        "failed",
+        r"takes an unknown argument attmpt; its arguments are error and attempt",
+    ),
+    "too-many": (
+        hook("def roleforge_formats(host):", 'return ["of-too-many"]'),
+        "failed",
+        r"takes an unknown argument host; it has no arguments",
+    ),
     "several": (
         hook("async def roleforge_formatz(): pass\n@hookimpl\nasync def roleforge_formats():", 'return ["of-several"]'),
         "failed",
@@ -104,6 +130,27 @@ BROKEN = {
         r"roleforge_backends: KeyboardInterrupt",
     ),
     "text": (hook("def roleforge_formats():", 'return "of-text"'), "failed", r"an object of type str, not a list"),
+    "none": (hook("def roleforge_formats():", '["of-none"]'), "failed", r"roleforge_formats: it gave None, not a list"),
+    "mapping": (
+        hook("def roleforge_formats():", 'return {"of-mapping": 1}'),
+        "failed",
+        r"an object of type dict, not a list",
+    ),
+    "coroutine": (
+        "async def listed(): return ['of-coroutine']\n" + hook("def roleforge_formats():", "return listed()"),
+        "failed",
+        r"an object of type coroutine, not a list",
+    ),
+    "endless": (
+        hook("def roleforge_formats():", 'while True: yield "of-endless"'),
+        "failed",
+        r"roleforge_formats: it gave more than 10000 items",
+    ),
+    "half-way": (
+        hook("def roleforge_formats():", 'yield 1; raise OSError("of-half-way")'),
+        "failed",
+        r"roleforge_formats: OSError: of-half-way$",
+    ),
     "number": (
         hook("def roleforge_formats():", 'return len("of-number")'),
         "failed",
@@ -131,14 +178,48 @@ BROKEN = {
     ),
     "text-as-stop": (formats("[Mine()]", "of-text-as-stop", '"###"'), "failed", r"whose stop has the wrong type"),
     "class": (formats("[Mine]", "of-class"), "failed", r"the class Mine, not an object of it"),
+    "endless-version": (
+        'ROLEFORGE_LLM_API = ">=' + "9" * 5000 + '"\n' + formats("[Mine()]", "of-endless-version"),
+        "failed",
+        r"is no version specifier",
+    ),
     "nameless": (formats("[Mine()]", "") + '# "of-nameless"', "failed", r"whose name is ''"),
-    "colon": (formats("[Mine()]", "a:b") + '# "of-colon"', "failed", r"no colon and no slash"),
+    "colon": (formats("[Mine()]", "a:b") + '# "of-colon"', "failed", r"no colon, no slash"),
     "property": (
         formats("[Mine()]", "of-property").replace("stop = ()", "stop = property(lambda self: 1 / 0)"),
         "failed",
         r"ZeroDivisionError",
     ),
+    "name-property": (
+        formats("[Mine()]").replace('name = "mine"', "name = property(lambda self: 1 / 0)") + '# "of-name-property"',
+        "failed",
+        r"roleforge_formats: it gave an object of type Mine, which raises ZeroDivisionError",
+    ),
+    "name-number": (formats("[Mine()]").replace('"mine"', "7") + '# "of-name-number"', "failed", r"whose name is 7"),
+    "name-escape": (formats("[Mine()]", r"a\x1b[2J") + '# "of-name-escape"', "failed", r"only printable characters"),
+    "name-space": (formats("[Mine()]", " a") + '# "of-name-space"', "failed", r"no space at its ends"),
+    "name-long": (formats("[Mine()]", "a" * 201) + '# "of-name-long"', "failed", r"at most 200 characters"),
+    "helpless-command": (
+        "import click\n" + hook("def roleforge_commands():", 'return [click.Command("of-helpless-command", help=42)]'),
+        "failed",
+        r"roleforge_commands: it gave an object of type Command, which raises AttributeError",
+    ),
+    "newest": (
+        'X = "of-newest"\nROLEFORGE_LLM_API: str = ">=2"\nfrom roleforge_llm import absent',
+        "incompatible",
+        r"asks for plugin API >=2, this host has 1; .*; ImportError: .*absent",
+    ),
+    "old-and-broken": (
+        'X = "of-old-and-broken"\nROLEFORGE_LLM_API = ">=1"\nfrom roleforge_llm import absent',
+        "failed",
+        r"\bImportError: .*absent",
+    ),
     "newer": ('ROLEFORGE_LLM_API = ">=2"\nX = "of-newer"', "incompatible", r"asks for plugin API >=2, this host has 1"),
+    "number-as-version": (
+        'ROLEFORGE_LLM_API = 1\nX = "of-number-as-version"',
+        "failed",
+        r"= 1 is no version specifier",
+    ),
     "no-specifier": ('ROLEFORGE_LLM_API = "two"\nX = "of-no-specifier"', "failed", r"'two' is no version specifier"),
     "builtin-name": (formats("[Mine()]", "chatml"), "conflict", r"format chatml is built in; .*override"),
     "builtin-command": (
@@ -180,6 +261,17 @@ def answers(module_site):
     for name, (source, _, _) in BROKEN.items():
         module_site.add(f"bad-{name}", source, version="2.5")
     module_site.add("bad-attribute", 'X = "of-attribute"', entry_point="bad_attribute:absent")
+    module_site.add(
+        "bad-itself",
+        "from roleforge_llm import hookimpl\nclass Plugin:\n  @hookimpl\n  def roleforge_formats(self): return []",
+        entry_point="bad_itself:Plugin",
+    )
+    module_site.add(
+        "bad-object",
+        'ROLEFORGE_LLM_API = ">=2"\nfrom roleforge_llm import hookimpl\nclass Plugin:\n'
+        "  @hookimpl\n  def roleforge_formats(self): return []\nplugin = Plugin()",
+        entry_point="bad_object:plugin",
+    )
     module_site.add("bad-point", 'X = "of-point"', entry_point="bad point!!")
     return module_site.run(ASKED.format(names=[f"of-{name}" for name in BROKEN]))
 
@@ -208,6 +300,17 @@ def test_an_entry_point_to_nothing_is_recorded(answers):
     assert answers["records"]["bad_point"][2] == "failed"
 
 
+def test_an_entry_point_to_a_class_is_told_to_name_an_object(answers):
+    assert answers["records"]["bad_itself"][2:] == [
+        "failed",
+        "roleforge_formats is a method, but the plugin is the class Plugin itself; name an object of the class",
+    ]
+
+
+def test_the_version_that_the_module_of_an_object_asks_for_counts(answers):
+    assert answers["records"]["bad_object"][2] == "incompatible"
+
+
 def test_every_other_plugin_works_beside_all_broken_ones(answers):
     assert answers["records"]["good"] == ["good", "1.0", "loaded", None]
     assert answers["records"]["builtin"][2:] == ["loaded", None]
@@ -233,6 +336,60 @@ def test_what_a_plugin_prints_stays_off_stdout(site):
     out, err = process.communicate(timeout=60)
     assert out == "['loaded']\n"
     assert {"imported", "listed"} <= set(err.split())
+
+
+MISHANDLED = {
+    "wrapped": 'import io\nwrapped = io.TextIOWrapper(sys.stdout.buffer, "utf-8")\ndel wrapped',
+    "replaced": "sys.stdout = sys.stderr = None",
+    "closed": "sys.stdout.close(); sys.stderr.close()",
+    "detached": "sys.stdout.detach(); sys.stderr.detach()",
+}
+
+
+@pytest.mark.parametrize("name", MISHANDLED)
+def test_what_a_plugin_does_to_the_streams_is_undone(site, name):
+    site.add("careless", f"import sys\nprint('imported')\n{MISHANDLED[name]}\n" + GOOD.replace("\n    ", "\n"))
+    code = """
+        import sys, roleforge_llm as rf
+        streams = sys.stdout, sys.stderr
+        print([r.status for r in rf.PluginHost().records if r.name == "careless"])
+        assert (sys.stdout, sys.stderr) == streams
+        print("told", file=sys.stderr)
+    """
+    process = site.start(code)
+    assert process.communicate(timeout=60) == ("['loaded']\n", "imported\ntold\n")
+
+
+def test_a_stream_that_a_plugin_keeps_still_leads_to_stderr(site):
+    site.add("keeping", "import logging, sys\nlogging.basicConfig(stream=sys.stdout)\n" + GOOD.replace("\n    ", "\n"))
+    process = site.start("import logging, roleforge_llm as rf\nrf.PluginHost()\nlogging.error('later')\nprint('out')")
+    assert process.communicate(timeout=60) == ("out\n", "ERROR:root:later\n")
+
+
+def test_a_distribution_that_has_lost_its_metadata_is_named_by_its_folder(site):
+    site.add("lost-one", GOOD, version="1.5")
+    site.add("lost-two", hook("def roleforge_formats():", "return 1"), version="2.5")
+    for info in site.folder.glob("lost*/METADATA"):
+        info.unlink()
+    records = site.run(
+        """
+        import json, roleforge_llm as rf
+        print(json.dumps([[r.distribution, r.version, r.status] for r in rf.PluginHost().records if "lost" in r.name]))
+        """
+    )
+    assert records == [["lost_one", "1.5", "loaded"], ["lost_two", "2.5", "failed"]]
+
+
+def test_how_long_a_plugin_takes_is_on_record(site):
+    site.add("slow", "import time\ntime.sleep(0.2)\n" + hook("def roleforge_formats():", "time.sleep(0.1); return []"))
+    seconds = site.run(
+        """
+        import json, roleforge_llm as rf
+        print(json.dumps({r.name: r.seconds for r in rf.PluginHost().records}))
+        """
+    )
+    assert seconds["slow"] >= 0.3
+    assert seconds["builtin"] > 0
 
 
 def test_entry_points_that_cannot_be_read_hide_no_plugin(site):

@@ -1,6 +1,8 @@
 """Plugins that are given in code: modules, objects, instances of classes."""
 
+import functools
 import logging
+import sys
 import threading
 import types
 
@@ -250,6 +252,105 @@ def test_a_plugin_may_ask_the_host_while_it_lists():
     assert host.format_names() == ["mine", "mine-too"]
 
 
+def test_a_plugin_that_claims_to_equal_all_others_is_one_of_many():
+    class Chameleon(Mine):
+        __hash__ = None
+
+        def __eq__(self, other):
+            return True
+
+    host = alone(Chameleon("first"), Mine("second"))
+    assert host.format_names() == ["first", "second"]
+
+
+def test_what_else_a_plugin_has_is_its_own_affair():
+    class Odd(Mine):
+        __name__ = property(lambda self: 1 / 0)
+        broken = property(lambda self: 1 / 0)
+
+    assert alone(Odd()).records[0].status == "loaded"
+
+
+def test_a_class_without_need_of_an_object_is_a_plugin():
+    class Static:
+        @staticmethod
+        @rf.hookimpl
+        def roleforge_formats():
+            return [rf.TemplateFormat.from_text("static", "x")]
+
+    host = alone(Static, Mine)
+    assert host.format_names() == ["static"]
+    assert [(record.name, record.status) for record in host.records] == [("Static", "loaded"), ("Mine", "failed")]
+    assert "roleforge_formats is a method, but the plugin is the class Mine itself" in host.records[1].error
+
+
+def test_a_name_is_plain_text_whatever_its_class_does():
+    class Name(str):
+        __slots__ = ()
+        __hash__ = None
+
+        def strip(self):
+            raise RuntimeError
+
+    class Named(Mine):
+        @rf.hookimpl
+        def roleforge_failure_policies(self):
+            return [rf.PolicySpec(Name("named"), lambda profile: None, lambda profile: (1, 0.0))]
+
+    assert alone(Named()).policy_names() == ["named"]
+
+
+def test_a_decorated_hook_gets_the_arguments_of_the_function_inside():
+    seen = []
+
+    def counted(function):
+        @functools.wraps(function)
+        def call(*arguments):
+            seen.append(arguments)
+            return function(*arguments)
+
+        return call
+
+    class Decorated:
+        @rf.hookimpl
+        @counted
+        def roleforge_classify_error(self, attempt, error):
+            assert (attempt, type(error)) == (ATTEMPT, OSError)
+
+    host = alone(Decorated())
+    assert host.classify_error(OSError(), ATTEMPT) is None
+    assert len(seen) == 1
+
+
+def test_hosts_in_several_threads_leave_stdout_as_it_was():
+    before = sys.stdout, sys.stderr
+    inside = threading.Barrier(2, timeout=30)
+    outside = threading.Event()
+
+    class Waiting:
+        def __init__(self, *, first):
+            self.first = first
+
+        @rf.hookimpl
+        def roleforge_formats(self):
+            inside.wait()
+            return [] if self.first else [outside.wait(30)][:0]
+
+    def first():
+        alone(Waiting(first=True)).format_names()
+        outside.set()
+
+    threads = [
+        threading.Thread(target=first),
+        threading.Thread(target=lambda: alone(Waiting(first=False)).format_names()),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sys.stdout, sys.stderr) == before
+
+
 # ---------------------------------------------------------------------- classifiers and observers
 
 ATTEMPT = Attempt("p", 1, ok=False)
@@ -278,7 +379,8 @@ def test_the_plugin_registered_last_classifies_first_and_may_leave_it_to_others(
 
 
 @pytest.mark.parametrize(
-    "answer", [RuntimeError("broken"), SystemExit(1), "yes", rf.Failure(error=OSError(), retryable=True)]
+    "answer",
+    [RuntimeError("broken"), SystemExit(1), GeneratorExit(), "yes", rf.Failure(error=OSError(), retryable=True)],
 )
 def test_a_broken_classifier_is_logged_and_passed_over(answer, caplog):
     host = alone(classifier(failure(True)), classifier(answer))

@@ -190,3 +190,10 @@ def test_a_plugin_in_an_archive_on_the_path_is_found(site):
     )
     assert found["asked"] == {"mine": "zipped"}
     assert found["status"]["builtin"] == "loaded"
+
+
+def test_the_distribution_before_the_colon_is_spelt_as_pip_takes_it(site):
+    offer(site, "Some-One", "shared")
+    offer(site, "two", "shared")
+    asked = report(site, ["Some-One:shared", "some-one:shared", "some.one:shared"])["asked"]
+    assert set(asked.values()) == {"Some-One"}

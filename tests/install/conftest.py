@@ -18,9 +18,10 @@ ROOT = Path(__file__).parents[2]
 THEIRS = ROOT / "tests" / "data" / "plugins"
 
 
-def run(*arguments, cwd, **environment):
+def attempt(*arguments, cwd, **environment):
+    """Runs a command, whatever comes of it."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "ROLEFORGE", "PIP_"))}
-    done = subprocess.run(
+    return subprocess.run(
         [str(argument) for argument in arguments],
         cwd=cwd,
         env={**clean, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **environment},
@@ -30,6 +31,10 @@ def run(*arguments, cwd, **environment):
         timeout=120,
         check=False,
     )
+
+
+def run(*arguments, cwd, **environment):
+    done = attempt(*arguments, cwd=cwd, **environment)
     assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -51,6 +56,9 @@ class Environment:
 
     def roleforge(self, *arguments, **environment):
         return run(self.bin / "roleforge-llm", *arguments, cwd=self.folder, **environment)
+
+    def attempt(self, *arguments, **environment):
+        return attempt(self.bin / "roleforge-llm", *arguments, cwd=self.folder, **environment)
 
     def json(self, *arguments, **environment):
         return json.loads(self.roleforge(*arguments, "--json", **environment))
@@ -96,5 +104,5 @@ def our_wheel(build):
 def with_theirs(new_environment, build, our_wheel):
     """An environment with our wheel and the wheels of three strangers' plugins."""
     environment = new_environment()
-    environment.install(our_wheel, *(build(folder) for folder in sorted(THEIRS.iterdir())))
+    environment.install(our_wheel, *(build(folder) for folder in sorted(THEIRS.glob("their-*"))))
     return environment
