@@ -9,8 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from roleforge_llm.testing.backends import assert_backend_conforms as assert_backend_conforms
+    from roleforge_llm.testing.calls import Answers as Answers
+    from roleforge_llm.testing.conformance import Broken as Broken
+    from roleforge_llm.testing.conformance import DoesNotConform as DoesNotConform
     from roleforge_llm.testing.faultserver import FaultServer as FaultServer
     from roleforge_llm.testing.faultserver import Session as Session
+    from roleforge_llm.testing.formats import assert_format_conforms as assert_format_conforms
+    from roleforge_llm.testing.hosts import plugin_host as plugin_host
+    from roleforge_llm.testing.policies import assert_policy_conforms as assert_policy_conforms
     from roleforge_llm.testing.scripted import ScriptedBackend as ScriptedBackend
     from roleforge_llm.testing.scripted import Step as Step
     from roleforge_llm.testing.waiting import no_waiting as no_waiting
@@ -21,7 +28,10 @@ if TYPE_CHECKING:
     from roleforge_llm.testing.wire import Stream as Stream
 
 __all__ = [
+    "Answers",
+    "Broken",
     "Cut",
+    "DoesNotConform",
     "FaultServer",
     "Pause",
     "Received",
@@ -30,11 +40,21 @@ __all__ = [
     "Session",
     "Step",
     "Stream",
+    "assert_backend_conforms",
+    "assert_format_conforms",
+    "assert_policy_conforms",
     "no_waiting",
+    "plugin_host",
 ]
 
 _HOME = {
+    "backends": "assert_backend_conforms",
+    "calls": "Answers",
+    "conformance": "Broken DoesNotConform",
     "faultserver": "FaultServer Session",
+    "formats": "assert_format_conforms",
+    "hosts": "plugin_host",
+    "policies": "assert_policy_conforms",
     "scripted": "ScriptedBackend Step",
     "waiting": "no_waiting",
     "wire": "Cut Pause Received Reply Stream",

@@ -37,7 +37,7 @@ _LINGER_NOTHING = struct.pack("ii", 1, 0)
 
 
 class Session:
-    """One script and what came in for it. :attr:`base_url` is what a profile's baseURL must be."""
+    """One script, and the ``requests`` that came in for it. ``base_url`` is what a profile's baseURL must be."""
 
     def __init__(self, base_url: str, script: Sequence[Entry]) -> None:
         self.base_url = base_url
@@ -175,6 +175,9 @@ class FaultServer:
         for name, listener in list(self._sockets.items())[:3]:
             await asyncio.start_server(self._talk, sock=listener, ssl=tls if name == "tls" else None)
         await self._stopped.wait()
+        for writer in list(self._open):
+            writer.transport.abort()
+        await asyncio.sleep(0)  # so that the connections are closed before the loop is
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-__all__ = ["no_waiting"]
+if TYPE_CHECKING:
+    from roleforge_llm.host import PluginHost
+
+__all__ = ["no_waiting", "plugin_host"]
 
 
 @pytest.fixture
@@ -16,3 +20,11 @@ def no_waiting() -> Iterator[None]:
 
     with without_waiting():
         yield
+
+
+@pytest.fixture
+def plugin_host() -> Callable[..., PluginHost]:
+    """Makes a host that sees only the plugins given: see :func:`roleforge_llm.testing.plugin_host`."""
+    from roleforge_llm.testing.hosts import plugin_host as host_of
+
+    return host_of

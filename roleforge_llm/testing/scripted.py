@@ -10,6 +10,7 @@ from roleforge_llm.backends import Backend, BackendSpec, Capabilities, Chunk, Co
 __all__ = ["ScriptedBackend", "Step"]
 
 Step: TypeAlias = str | Completion | Exception | Sequence[str | Exception]
+"""One answer of a :class:`ScriptedBackend`: a text, a completion, an error to raise, or the pieces of a stream."""
 
 
 class ScriptedBackend(Backend):

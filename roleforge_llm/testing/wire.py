@@ -13,7 +13,7 @@ __all__ = ["Action", "Answer", "Cut", "Pause", "Received", "Reply", "Stream", "c
 
 
 class Cut(enum.Enum):
-    """Ways to end a connection."""
+    """Ways to end a connection: RESET it, or CLOSE it properly, whatever is still to come."""
 
     RESET = "reset"
     CLOSE = "close"
@@ -32,7 +32,10 @@ Action: TypeAlias = bytes | Pause | Cut
 
 @attrs.frozen
 class Received:
-    """One request as the server saw it. *time* is of ``time.monotonic()``; header names are in lower case."""
+    """One request as the server saw it: its *method*, its *path*, and its *body* as it came.
+
+    *time* is of ``time.monotonic()``; the names of *headers* are in lower case.
+    """
 
     time: float
     method: str
@@ -70,8 +73,8 @@ class Reply:
 class Stream:
     """An answer in events: each a JSON value, or bytes that are sent as they are.
 
-    *delay* is the pause between events in seconds, *then* what follows after the last: actions such as
-    ``Cut.RESET`` or ``Pause(60)``; nothing means a proper end.
+    *delay* is the pause between events in seconds, *headers* go before them, *then* is what follows after the
+    last: actions such as ``Cut.RESET`` or ``Pause(60)``; nothing means a proper end.
     """
 
     events: Iterable[object]
