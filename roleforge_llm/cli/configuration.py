@@ -14,7 +14,8 @@ import click
 from roleforge_llm.cli.first_file import SUFFIXES, first_file, write_first
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, say
-from roleforge_llm.errors import ConfigError, Fault
+from roleforge_llm.errors import ConfigError, Fault, RoleforgeError
+from roleforge_llm.host.isolation import blamed
 from roleforge_llm.profiles import Profile, Secret, shown_url
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def check(settings: Settings) -> None:
     from roleforge_llm.client.core import Core
 
     found = settings.read_config()
-    faults = [fault for faults in Core(found, None).check().values() for fault in faults]
+    core = Core(found, None)
+    core.host.check_overridden()
+    faults = [fault for faults in core.check().values() for fault in faults]
     if faults:
         raise ConfigError(faults, str(found.source or ""))
     click.echo(f"{found.source}: ok, {len(found.profiles)} profile(s), default {found.default_profile}")
@@ -120,7 +123,8 @@ def init(settings: Settings, *, force: bool) -> None:
     if there and not force:
         raise ConfigError([Fault("", "is there already; edit it, or replace it with --force")], str(target))
     say("looking for model servers on this machine ...")
-    servers = _discovered(settings.host() if there else Settings().host())
+    host = settings.host() if there else Settings().host()
+    servers = _discovered(host)
     for server in servers:
         say(f"found {server.description}")
     write_first(target, first_file(servers, target.suffix))
@@ -129,6 +133,7 @@ def init(settings: Settings, *, force: bool) -> None:
         say('next: roleforge-llm chat "Hello"')
     else:
         say("found none; the file holds an example: start a server, and set the example's base_url to its URL")
+        _tell_backends(host)
 
 
 def _discovered(host: PluginHost) -> list[DiscoveredServer]:
@@ -137,7 +142,23 @@ def _discovered(host: PluginHost) -> list[DiscoveredServer]:
     for name in host.backend_names():
         discover = host.backend(name).discover
         try:
-            found += list(discover()) if discover is not None else []
-        except Exception as error:  # noqa: BLE001  # a plugin's own fault
-            say(f"warning: the backend {name} could not look for servers: {type(error).__name__}: {error}")
+            with blamed(f"the backend {name} could not look for servers"):
+                found += list(map(_server, discover())) if discover is not None else []
+        except RoleforgeError as error:
+            say(f"warning: {error}")
+    return found
+
+
+def _tell_backends(host: PluginHost) -> None:
+    say("backends that a profile can name:")
+    for name in host.backend_names():
+        description = host.backend(name).description
+        say(f"  {name}: {description}" if description else f"  {name}")
+
+
+def _server(found: DiscoveredServer) -> DiscoveredServer:
+    """*found*, if it can be written. A plugin need not keep to the types."""
+    if not isinstance(found.name, str) or not found.name:
+        raise TypeError(f"a server that it found has the name {found.name!r:.60}")
+    json.dumps(dict(found.settings))
     return found

@@ -37,6 +37,8 @@ def formats(settings: Settings, *, as_json: bool) -> None:
 
 def _rows(settings: Settings) -> list[dict[str, object]]:
     """A row for every format. One that is broken only costs its own row."""
+    from roleforge_llm.host.isolation import blamed
+
     host = settings.host()
     files = {
         file.stem: file
@@ -47,7 +49,8 @@ def _rows(settings: Settings) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for name in (*host.format_names(), *files):
         try:
-            rows.append(_own(settings, host, name, files[name]) if name in files else _offered(host, name))
+            with blamed(f"the prompt format {name!r} cannot be listed"):
+                rows.append(_own(settings, host, name, files[name]) if name in files else _offered(host, name))
         except RoleforgeError as error:
             say(f"warning: {error}")
     return rows

@@ -8,6 +8,7 @@ import click
 
 from roleforge_llm._version import __version__
 from roleforge_llm.cli.options import Settings, every_command
+from roleforge_llm.cli.output import CommandFailed, exit_code, say
 
 __all__ = ["cli"]
 
@@ -21,6 +22,7 @@ _COMMANDS = {
     "config": "configuration:config",
     "init": "configuration:init",
     "check-format": "check_format:check_format",
+    "new-plugin": "new_plugin:new_plugin",
 }
 
 
@@ -28,7 +30,7 @@ class _Group(click.Group):
     """Finds its commands by name, and asks plugins only for those that are not its own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        added = sorted(command.name or "" for command in _added(ctx))
+        added = sorted(command.name or "" for command in _added(ctx) if _can_be_listed(command))
         return [*_COMMANDS, *(name for name in added if name not in _COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -37,6 +39,42 @@ class _Group(click.Group):
             command: click.Command = getattr(import_module(f"roleforge_llm.cli.{module}"), name)
             return command
         return ctx.ensure_object(Settings).host().command(cmd_name)
+
+    def invoke(self, ctx: click.Context) -> None:
+        # What a command returns is no exit code, as in click's own mode.
+        try:
+            super().invoke(ctx)
+        except SystemExit as error:
+            # Ours end by returning or raising; what a plugin's own command does is its own affair.
+            if ctx.invoked_subcommand in _COMMANDS:
+                raise CommandFailed(f"a plugin has tried to end the program, with exit code {error.code!r}") from error
+            raise
+        except Exception as error:
+            if exit_code(error) is not None or ctx.invoked_subcommand in _COMMANDS:
+                raise
+            raise _failed(ctx, error) from error
+
+
+def _failed(context: click.Context, error: Exception) -> CommandFailed:
+    """What to tell of *error*, which ended a plugin's command and is none of ours."""
+    from roleforge_llm.host import OfferKind
+    from roleforge_llm.host.isolation import described
+
+    name = context.invoked_subcommand or ""
+    provider = context.ensure_object(Settings).host().provider(OfferKind.COMMAND, name)
+    owner = f" of {provider.title}" if provider else ""
+    return CommandFailed(f"the command {name!r}{owner} failed: {described(error)}; --debug shows where")
+
+
+def _can_be_listed(command: click.Command) -> bool:
+    """Whether the help can show it. One that cannot be shown is called all the same."""
+    from roleforge_llm.host.isolation import described
+
+    try:
+        return command.hidden or isinstance(command.get_short_help_str(), str)
+    except Exception as error:  # noqa: BLE001  # a plugin's own command
+        say(f"warning: the command {command.name} cannot be listed: {described(error)}")
+        return False
 
 
 def _added(context: click.Context) -> list[click.Command]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 import click
 
@@ -9,7 +11,13 @@ from roleforge_llm.cli.conversations import conversation_from, messages_option, 
 from roleforge_llm.cli.options import Settings, every_command, json_option
 from roleforge_llm.cli.output import print_json, print_table, say
 
+if TYPE_CHECKING:
+    from roleforge_llm.host import PluginRecord
+
 __all__ = ["explain", "plan", "plugins"]
+
+_SLOW = 0.5
+"""Seconds from which on a plugin is told to be why every command is slow."""
 
 _profile = click.option("--profile", metavar="NAME", help="The profile to use instead of the default one.")
 
@@ -95,10 +103,9 @@ def plugins(settings: Settings, *, as_json: bool) -> None:
 
     It works whatever is broken.
     """
-    shown = ("name", "distribution", "version", "status", "provides", "error")
     records = settings.host().records
     if as_json:
-        print_json([{name: getattr(record, name) for name in shown} for record in records])
+        print_json([_plain(record) for record in records])
         return
     head = ("NAME", "DISTRIBUTION", "VERSION", "STATUS", "PROVIDES")
     rows = [(r.name, r.distribution, r.version, r.status, ", ".join(r.provides)) for r in records]
@@ -106,3 +113,10 @@ def plugins(settings: Settings, *, as_json: bool) -> None:
     for record in records:
         if record.error:
             say(f"warning: {record.name}: {record.error}")
+        if record.seconds > _SLOW:
+            say(f"warning: {record.name}: loading it takes {record.seconds:.1f} s of every command")
+
+
+def _plain(record: PluginRecord) -> dict[str, object]:
+    plain = attrs.asdict(record)
+    return plain if record.seconds > _SLOW else {name: value for name, value in plain.items() if name != "seconds"}

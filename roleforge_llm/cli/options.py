@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 import click
 
-from roleforge_llm.cli.output import say
+from roleforge_llm.cli.output import reserve_stdout, say
 from roleforge_llm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -99,6 +99,13 @@ def _remember(context: click.Context, parameter: click.Parameter, value: object)
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
 
 
+def _reserve(context: click.Context, parameter: click.Parameter, value: bool) -> bool:  # noqa: ARG001  # click's call
+    """Keep stdout for the JSON that is asked for."""
+    if value:
+        reserve_stdout(context)
+    return value
+
+
 def _one_line(error: ConfigError) -> str:
     return " ".join(str(error).split())
 
@@ -135,7 +142,9 @@ _debug = click.option(
     help="Log everything to stderr, and show a traceback on errors.",
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_reserve, help="Print JSON, and nothing else, on stdout."
+)
 
 
 def every_command(function: F) -> F:

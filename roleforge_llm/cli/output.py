@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import io
 import json
 import os
 import sys
+from collections.abc import Iterator
+from typing import TextIO
 
 import click
 
 from roleforge_llm.errors import AllProfilesFailed, BackendError, RoleforgeError
 
 __all__ = [
+    "CommandFailed",
     "complain",
     "exit_code",
     "forget_stdout",
@@ -20,6 +25,7 @@ __all__ = [
     "prepare_stdout",
     "print_json",
     "print_table",
+    "reserve_stdout",
     "say",
 ]
 
@@ -33,6 +39,10 @@ _LOST = {
     errno.EPIPE,
     errno.EAGAIN,
 }
+
+
+class CommandFailed(RoleforgeError):
+    """What a plugin did has ended a command."""
 
 
 def prepare_stdout() -> None:
@@ -62,9 +72,57 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+class _Reserved:
+    """stdout while only :func:`print_json` may write there: for all others, past sys.stdout too, it is stderr."""
+
+    def __init__(self) -> None:
+        self._stdout: TextIO | None = None
+        self._descriptor: int | None = None
+
+    def begin(self) -> None:
+        if self._stdout is not None or sys.stdout is None:
+            return
+        self._stdout, sys.stdout = sys.stdout, sys.stderr
+        # A stdout in memory has no number, and one that a plugin has closed cannot be flushed.
+        with contextlib.suppress(OSError, ValueError):
+            self._stdout.flush()
+            number = self._stdout.fileno()
+            self._descriptor = os.dup(number)
+            os.dup2(2, number)
+
+    def end(self) -> None:
+        if self._stdout is None:
+            return
+        if self._descriptor is not None:
+            os.dup2(self._descriptor, self._stdout.fileno())
+            os.close(self._descriptor)
+        sys.stdout, self._stdout, self._descriptor = self._stdout, None, None
+
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        reserved = self._stdout is not None
+        self.end()
+        yield
+        if reserved:
+            self.begin()
+
+
+_reserved = _Reserved()
+
+
+def reserve_stdout(context: click.Context) -> None:
+    """Keep stdout for JSON while the command runs, and again while the program ends: plugins print then, too."""
+    _reserved.begin()
+    context.call_on_close(_reserved.end)
+    # Not before: what is registered last is called first.
+    context.call_on_close(lambda: atexit.register(_reserved.begin))
+
+
 def print_json(value: object) -> None:
     """*value* as JSON, alone on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    with _reserved.suspended():
+        click.echo(text)
 
 
 def print_table(rows: list[tuple[str, ...]]) -> None:
@@ -77,7 +135,7 @@ def print_table(rows: list[tuple[str, ...]]) -> None:
 
 def exit_code(error: Exception) -> int | None:
     """1 for a failed call, 2 for bad usage or configuration, None for a fault of ours."""
-    if isinstance(error, (AllProfilesFailed, BackendError)) or is_lost_output(error):
+    if isinstance(error, (AllProfilesFailed, BackendError, CommandFailed)) or is_lost_output(error):
         return 1
     if isinstance(error, (click.ClickException, RoleforgeError)):
         return 2
@@ -88,6 +146,9 @@ def exit_code(error: Exception) -> int | None:
 
 def complain(error: Exception) -> None:
     """Tell *error* on stderr; click's own errors come with the usage of their command."""
+    if isinstance(error, click.Abort) and error.__cause__ is not None and error.__cause__.args:
+        say(f"error: {error.__cause__}")  # a Ctrl-C of which the host has more to say
+        return
     if isinstance(error, (click.exceptions.Exit, click.Abort, BrokenPipeError)):
         return
     if isinstance(error, click.ClickException):

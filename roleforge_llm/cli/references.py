@@ -73,7 +73,7 @@ def _config(settings: Settings) -> Config | None:
 @contextmanager
 def _of_server(settings: Settings, profile: Profile, what: str) -> Iterator[PromptFormat]:
     """The server's own rendering where it offers that, else its template, rendered here."""
-    from roleforge_llm.client.core import Core
+    from roleforge_llm.client.core import Core, closing
     from roleforge_llm.config import Config
     from roleforge_llm.formats import ServerRendering, served_format
     from roleforge_llm.messages import Message
@@ -89,4 +89,5 @@ def _of_server(settings: Settings, profile: Profile, what: str) -> Iterator[Prom
             yield ServerRendering(lambda messages: backend.server_prompt(profile, messages), bos_token)
     finally:
         for made in core.made_backends():
-            made.close()
+            with closing(made):
+                made.close()

@@ -136,6 +136,13 @@ def test_a_plugin_disabled_by_configuration_is_listed_so(run, tmp_path):
     assert rows["builtin"]["status"] == "disabled"
 
 
+def test_check_warns_of_a_name_to_override_that_nobody_offers(run, config, caplog):
+    profile = {"baseURL": "http://localhost:1/v1", "template": "chatml"}
+    config({"a": profile}, plugins={"override": ["chatlm"]})
+    assert run("config", "check").code == 0
+    assert "[plugins] override names 'chatlm'" in caplog.text
+
+
 def test_bad_usage_is_code_2_with_the_usage(run):
     found = run("frobnicate")
     assert (found.code, "No such command 'frobnicate'" in found.err) == (2, True)
