@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from roleforge_llm._loading import uncollected
 from roleforge_llm._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from roleforge_llm.messages import Message as Message
     from roleforge_llm.messages import Prompt as Prompt
     from roleforge_llm.policies import Decision as Decision
+    from roleforge_llm.policies import DerivedPolicySpec as DerivedPolicySpec
     from roleforge_llm.policies import FailurePolicy as FailurePolicy
     from roleforge_llm.policies import FallBack as FallBack
     from roleforge_llm.policies import GiveUp as GiveUp
@@ -93,7 +95,7 @@ _HOME = {
     "hookspecs": "hookimpl",
     "host": "PluginHost PluginRecord",
     "messages": "Conversation Message Prompt",
-    "policies": "Decision FailurePolicy FallBack GiveUp Limits Plan PlanStep PolicySpec Retry",
+    "policies": "Decision DerivedPolicySpec FailurePolicy FallBack GiveUp Limits Plan PlanStep PolicySpec Retry",
     "profiles": "Profile RetryConfig Sampler Secret Timeouts",
     "rendering": "render unescape",
 }
@@ -107,7 +109,8 @@ if not TYPE_CHECKING:  # with it, type checkers would take any name
     def __getattr__(name: str) -> object:
         if (module := _MODULES.get(name)) is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{module}"), name)
+        with uncollected():
+            value = getattr(import_module(f"{__name__}.{module}"), name)
         globals()[name] = value
         return value
 

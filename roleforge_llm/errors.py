@@ -1,5 +1,7 @@
 """Every exception of this library, one tree.
 
+Each class below its parent::
+
     RoleforgeError
       + ConfigError            configuration that cannot be used; every fault with its path
       + MessageError           a message that cannot be sent; names its index
@@ -86,7 +88,10 @@ class Fault:
 
 
 class ConfigError(RoleforgeError):
-    """Configuration that cannot be used. ``faults`` lists everything that is wrong, each with its path."""
+    """Configuration that cannot be used. ``faults`` lists everything that is wrong, each with its path.
+
+    ``source`` is the file, empty for settings that came from code.
+    """
 
     def __init__(self, faults: Sequence[Fault], source: str = "") -> None:
         super().__init__(tuple(faults), source)
@@ -102,7 +107,7 @@ class ConfigError(RoleforgeError):
 
 
 class MessageError(RoleforgeError):
-    """A conversation that cannot be sent. ``index`` is the position of the message, None for the whole."""
+    """A conversation that cannot be sent. ``index`` is the position of the faulty message, None for the whole."""
 
     def __init__(self, message: str, index: int | None = None) -> None:
         super().__init__(message, index)
@@ -139,8 +144,9 @@ class BackendError(RoleforgeError):
     ``kind`` is a short stable word for the cause ("refused", "tls", "status", "first-token" ...), ``status``
     the HTTP status if one was received, ``retry_after`` the seconds that the server asked to wait,
     ``should_retry`` the server's own word on retrying if it gave one. ``profile``, ``attempt`` (its number
-    on that profile, from 1) and ``partial`` (the text received before the failure) are filled in by the
-    client.
+    on that profile, from 1), ``partial`` (the text received before the failure) and ``attempts`` (of the whole
+    call, in order) are filled in by the client. ``message`` is the text without them, ``request_id`` the server's own
+    name for the request, where it gave one.
     """
 
     def __init__(
@@ -227,7 +233,8 @@ class AllProfilesFailed(RoleforgeError):
     """The call failed on every profile that it was allowed to try.
 
     ``attempts`` is the whole sequence in order (empty when all profiles are resting), ``errors`` the error of
-    each failed attempt, ``partial`` the text received before the last failure. ``__cause__`` is the last error.
+    each failed attempt, ``partial`` the text received before the last failure, ``reason`` what ended the call
+    where that was not the last error. ``__cause__`` is the last error.
     """
 
     def __init__(

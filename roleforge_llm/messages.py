@@ -8,6 +8,7 @@ from typing import TypeAlias
 import attrs
 
 from roleforge_llm.errors import MessageError
+from roleforge_llm.prefixes import LEAST, Known, Prefixes, worth
 
 __all__ = ["ROLES", "Conversation", "Message", "MessageLike", "Prompt", "conversation"]
 
@@ -20,6 +21,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 class Message:
     """One message of a conversation.
 
+    *role* says who speaks: system, user or assistant; chat endpoints and hf templates also take developer and tool.
     *content* is text; chat endpoints and hf templates also take None (beside ``tool_calls``) and a list of
     content parts. *name* is the speaker. *extra* keeps every other field of OpenAI's message
     (``tool_calls``, ``tool_call_id`` ...) as it came. *trusted* says that the content may hold markers of
@@ -97,8 +99,7 @@ def conversation(messages: Iterable[MessageLike], prefill: str = "") -> Conversa
     Raises :class:`MessageError`, naming the index, for an empty conversation, an unknown role, a content
     of the wrong type, and for text with NUL or a lone surrogate, which no server can take.
     """
-    checked = [_checked(index, message) for index, message in enumerate(_listed(messages))]
-    _check_texts(checked)
+    checked = _all_checked(_listed(messages))
     if not checked:
         raise MessageError("the conversation is empty; give at least one message")
     _check_text(prefill, "the prefill", None)
@@ -117,16 +118,71 @@ def _listed(messages: Iterable[MessageLike]) -> list[MessageLike]:
     return list(messages)
 
 
+def _all_checked(messages: list[MessageLike]) -> list[Message]:
+    """*messages*, read and checked; those that an earlier conversation began with, too, are not checked again."""
+    if len(messages) < LEAST:
+        return _newly_checked(messages, 0)
+    count, known = _earlier(messages)
+    new = _newly_checked(messages[count:], count)
+    checked = [*known.value[:count], *new] if known else new
+    if new:
+        _remember(worth(count, messages), checked, count, known)
+    return checked
+
+
+def _remember(
+    messages: Sequence[MessageLike], checked: Sequence[Message], count: int, known: Known[tuple[Message, ...]] | None
+) -> None:
+    """Remember what *messages* were read as, the first *count* as they are *known*."""
+    new = messages[count:]
+    if all(map(_lasts, new, checked[count:])):
+        items = [*(known.items[:count] if known else ()), *map(_copied, new)]
+        size = sum([len(message.text) for message in checked[count : len(messages)]], known.size if known else 0)
+        _before.keep(Known(None, items, tuple(checked[: len(messages)]), size), known, count)
+
+
+_before: Prefixes[tuple[Message, ...]] = Prefixes()
+"""Messages as they came, and what they were read as."""
+
+
+def _earlier(messages: Sequence[MessageLike]) -> tuple[int, Known[tuple[Message, ...]] | None]:
+    try:
+        return _before.find(None, messages)
+    except Exception:  # noqa: BLE001  # foreign objects, which checking refuses
+        return 0, None
+
+
+def _lasts(message: MessageLike, checked: Message) -> bool:
+    """Whether a copy of *message* stays what it is: nothing in it but texts."""
+    return type(message) in {dict, Message} and type(checked.content) is str and not checked.extra
+
+
+def _copied(message: MessageLike) -> MessageLike:
+    return message if isinstance(message, Message) else dict(message)
+
+
+def _newly_checked(messages: Sequence[MessageLike], start: int) -> list[Message]:
+    """*messages*, read and checked; the first has the index *start*."""
+    checked = [
+        Message(message["role"], message["content"])
+        if type(message) is dict
+        and len(message) == 2
+        and type(message.get("content")) is str
+        and message.get("role") in ROLES  # nearly every message, which no function is called for
+        else _checked(index, message)
+        for index, message in enumerate(messages, start)
+    ]
+    _check_texts(checked, start)
+    return checked
+
+
 def _is_prefill(message: Message) -> bool:
     return message.role == "assistant" and isinstance(message.content, str) and not message.extra.get("tool_calls")
 
 
 def _checked(index: int, message: MessageLike) -> Message:
     """A message of the right types; what its texts hold is checked for all messages together."""
-    if type(message) is dict and len(message) == 2 and "role" in message and "content" in message:
-        message = Message(message["role"], message["content"])  # nearly every message
-    else:
-        message = _read(index, message)
+    message = _read(index, message)
     if message.role not in ROLES:
         raise MessageError(f"unknown role {message.role!r:.60}; known roles: {', '.join(ROLES)}", index)
     if type(message.content) is not str:
@@ -165,14 +221,14 @@ def _check_content(index: int, message: Message) -> None:
                 raise MessageError(f"a content part must be an object, not {type(part).__name__}", index)
 
 
-def _check_texts(messages: Sequence[Message]) -> None:
+def _check_texts(messages: Sequence[Message], start: int) -> None:
     """Check all texts at once, and one by one only to say which is wrong."""
     try:
         whole = "".join([message.content for message in messages])  # type: ignore[misc]  # nearly always text alone
     except TypeError:
         whole = "".join([text for message in messages for text in _texts(message)])
     if _fault_of(whole) is not None:
-        for index, message in enumerate(messages):
+        for index, message in enumerate(messages, start):
             for text in _texts(message):
                 _check_text(text, "content", index)
 

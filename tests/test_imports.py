@@ -15,6 +15,7 @@ PLUGINS = ROOT / "plugins"
 
 ORDER = (
     "errors",
+    "prefixes",
     "messages",
     "profiles",
     "attempts",
@@ -25,6 +26,7 @@ ORDER = (
     "formats",
     "guard",
     "config",
+    "hooktypes",
     "hookspecs",
     "host",
     "rendering",
@@ -37,8 +39,8 @@ ORDER = (
 LONGEST = 310
 """Lines of a module."""
 
-BESIDE = {"__init__", "__main__", "_version"}
-"""The package's two faces, and a constant."""
+BESIDE = {"__init__", "__main__", "_loading", "_version"}
+"""The package's two faces, how modules are loaded, and a constant."""
 
 HEAVY = {
     "asyncio": "only async calls need it",

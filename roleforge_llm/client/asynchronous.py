@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from roleforge_llm.backends import Backend, Chunk, Completion, Request
 from roleforge_llm.client.call import Call
-from roleforge_llm.client.core import AnyClient, Core
+from roleforge_llm.client.core import AnyClient, Core, closing
 from roleforge_llm.client.requests import Options
 from roleforge_llm.messages import MessageLike
 
@@ -62,7 +62,8 @@ class AsyncClient(AnyClient):
     async def close(self) -> None:
         """Close all connections, and servers that backends started; a later call opens them anew."""
         for backend in self._core.made_backends():
-            await backend.aclose()
+            with closing(backend):
+                await backend.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,6 +122,10 @@ class AsyncCompletionStream:
         chunks, self._chunks = self._chunks, None
         if chunks is not None and hasattr(chunks, "aclose"):
             await chunks.aclose()
+
+    def __del__(self) -> None:
+        # One that nobody closed must not count as in flight for ever.
+        self._call.abandon()
 
     async def close(self) -> None:
         """Leave the stream; closes its connection."""

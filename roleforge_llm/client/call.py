@@ -19,10 +19,10 @@ from roleforge_llm.client.healthbook import HealthBook
 from roleforge_llm.client.journal import Journal
 from roleforge_llm.client.learning import WhichTemplate, learned
 from roleforge_llm.client.reply import Reply
-from roleforge_llm.client.requests import Options, build_request
+from roleforge_llm.client.requests import Options, build_request, is_constrained
 from roleforge_llm.client.route import Route
 from roleforge_llm.client.targets import Target
-from roleforge_llm.client.verdicts import has_exhausted, loading_delay, verdict
+from roleforge_llm.client.verdicts import has_exhausted, is_of_the_request, verdict
 from roleforge_llm.errors import AllProfilesFailed, BackendError, InvalidRequest, RoleforgeError, ServerError
 from roleforge_llm.formats import StopCutter
 from roleforge_llm.host import PluginHost
@@ -65,12 +65,12 @@ class Call:
         self._omitted: tuple[int, ...] = ()
         self._noted: tuple[str, ...] = ()
         self.completion: Completion | None = None
-        if not self._route.next():
+        if not self._route.begin():
             raise AllProfilesFailed((), (), reason=_all_resting(targets))
         # Made at once, so that what cannot be sent is told before the call begins.
         try:
             self._checked = None if self.target.unknown_format else self._request(conversation.messages)
-        except RoleforgeError:
+        except BaseException:
             self._route.leave()
             raise
 
@@ -87,27 +87,29 @@ class Call:
         if not self._is_loading:
             self._route.number += 1
         self._is_loading = False
-        yield from learned(self.target)
-        fitted = yield from self._fitted()
+        self._route.choose()
+        # Questions are part of the attempt: a server that does not answer them has no more time than for its reply.
+        deadline = self._route.attempt_deadline()
+        yield from learned(self.target, self._route.hurried_profile)
+        fitted = yield from self._fitted(deadline)
         self._omitted = fitted.omitted
         if fitted.omitted:
             self._journal.emit("context-trimmed")
         self._noted = fitted.request.warnings
         if fitted.request.escaped:
             self._journal.emit("markers-escaped")
-        request = attrs.evolve(fitted.request, deadline=self._route.attempt_deadline())
-        self._reply.begin(self._route.profile, self._cutter(request))
+        self._reply.begin(self._route.profile, self._cutter(fitted.request))
         self._route.begin_attempt()
         self._journal.emit("attempt-started", len(self._reply.text))
-        return request
+        return fitted.request
 
-    def _fitted(self) -> Generator[Question, int | None, Fitted]:
-        whole, self._checked = self._checked, None
+    def _fitted(self, deadline: float | None) -> Generator[Question, int | None, Fitted]:
+        checked, self._checked = self._checked, None
         messages = self._conversation.messages
         try:
-            whole = whole or self._request(messages)
-            ask_window = self.target.capabilities.knows_context_window
-            return (yield from fit(messages, whole, self._request, ask_window=ask_window))
+            whole = attrs.evolve(checked or self._request(messages), deadline=deadline)
+            asked = self._route.hurried_profile if self.target.capabilities.knows_context_window else None
+            return (yield from fit(messages, whole, self._request, asked))
         except BackendError:
             raise
         except RoleforgeError as error:
@@ -126,7 +128,7 @@ class Call:
         return StopCutter(request.stop, prefix=prefix, suffix=found.reply_suffix)
 
     def _can_go_on(self, target: Target) -> bool:
-        return not self._reply.text or target.continues_prefill
+        return not self._reply.text or (target.continues_prefill and not is_constrained(target, self._options))
 
     # ------------------------------------------------------------------ what comes in
 
@@ -136,11 +138,13 @@ class Call:
             raise TypeError(f"a Completion was expected, not {completion!r:.60}")
         self._reply.feed(Chunk.of(completion))
         self.end()
-        self.completion = attrs.evolve(self.completed(), raw=completion.raw)
+        self.completion = self.completed()
         return self.completion
 
     def feed(self, chunk: Chunk) -> str:
         """Take a piece of a streamed reply; gives the text to hand out."""
+        if chunk.text or chunk.reasoning or chunk.tool_calls:
+            self._route.answers()
         return self._reply.feed(chunk)
 
     @property
@@ -174,6 +178,8 @@ class Call:
             usage=None if reply.continued else reply.usage,
             reasoning=reply.reasoning,
             tool_calls=reply.tool_calls,
+            raw=reply.raw,
+            stop_sequence=reply.stop_sequence,
             attempts=tuple(self._journal.attempts),
             segments=reply.segments,
             omitted=self._omitted,
@@ -210,18 +216,11 @@ class Call:
 
         That is still the same attempt: it uses up no retry, and has a budget of its own.
         """
-        route = self._route
         if not isinstance(error, ServerError) or error.kind != "loading":
             return None
-        delay = max(loading_delay(route.loading_asked), error.retry_after or 0.0)
-        remaining = route.remaining()
-        if route.loading_waited + delay > self.target.profile.timeouts.loading:
+        if (delay := self._route.loading_delay(error.retry_after or 0.0)) is None:
             return None
-        if remaining is not None and delay >= remaining:
-            return None
-        route.loading_asked += 1
-        route.loading_waited += delay
-        route.end_attempt(ok=None)
+        self._route.end_attempt(ok=None)
         self._is_loading = True
         self._journal.loading(delay)
         return delay
@@ -235,7 +234,7 @@ class Call:
         if isinstance(decision, Retry):
             self._journal.correct(FallBack("stamina is switched off"))
         if not isinstance(decision, GiveUp) and self._route.next():
-            self._journal.emit("fell-back", len(self._reply.text), next_profile=self._route.profile)
+            self._journal.fell_back(len(self._reply.text))
             return
         self._journal.emit("gave-up", len(self._reply.text), error=self._journal.errors[-1])
         self.abandon()
@@ -253,19 +252,21 @@ class Call:
         return decision
 
     def _decide(self, error: Exception) -> Decision:
-        elapsed = self._route.end_attempt(ok=False)
-        failure = self._failure(error, elapsed)
+        elapsed = self._route.elapsed
+        attempt = self._journal.attempt(ok=False, elapsed=elapsed)
+        known = classified(self._around.host, self.target, error, attempt)
+        self._route.end_attempt(ok=None if is_of_the_request(known.error) else False)
+        self._route.reorder()
+        failure = self._failure(known)
         decision = verdict(self.target, failure, self._route.waited_here)
         self._journal.failed(failure.error, decision, elapsed, len(failure.received))
         if has_exhausted(self.target, failure, decision):
             self._route.rest()
         return decision
 
-    def _failure(self, error: Exception, elapsed: float) -> Failure:
-        """*error* as a classified failure with all that a policy may know."""
+    def _failure(self, known: Failure) -> Failure:
+        """The classified failure *known* with all that a policy may know."""
         route = self._route
-        attempt = self._journal.attempt(ok=False, elapsed=elapsed)
-        known = classified(self._around.host, self.target, error, attempt)
         known.error.partial = self._reply.received or known.error.partial
         return attrs.evolve(
             known,
@@ -279,6 +280,7 @@ class Call:
             profiles_left=tuple(target.profile.name for target in route.left()),
             retry_config=self.target.profile.retry_config,
             jitter=self._around.jitter(),
+            health=route.health(),
         )
 
     def _raise_ending(self, decision: Decision) -> NoReturn:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 import attrs
 
+from roleforge_llm._loading import uncollected
 from roleforge_llm.backends import Backend, BackendSpec
 from roleforge_llm.client.call import Call, Surroundings
 from roleforge_llm.client.explanation import Explanation, explain
@@ -20,15 +22,16 @@ from roleforge_llm.client.healthbook import HealthBook
 from roleforge_llm.client.learning import learned
 from roleforge_llm.client.planning import plan
 from roleforge_llm.client.requests import Options
-from roleforge_llm.client.targets import Target, Targets
+from roleforge_llm.client.targets import Targets
 from roleforge_llm.config import Config, find_config, load_config, parse_config
 from roleforge_llm.errors import ConfigError, Fault, PluginError
 from roleforge_llm.host import OfferKind, PluginHost, default_host
+from roleforge_llm.host.isolation import class_name, described
 from roleforge_llm.messages import MessageLike, conversation
 from roleforge_llm.policies import Plan
 from roleforge_llm.profiles import Profile
 
-__all__ = ["AnyClient", "Core", "host_for", "read_config"]
+__all__ = ["AnyClient", "Core", "closing", "host_for", "read_config"]
 
 log = logging.getLogger("roleforge_llm")
 
@@ -77,21 +80,7 @@ class Core:
         # Before the call's clock begins: loading a backend's library can take half a second.
         self.backend(targets[0].profile.backend)
         limit = _limit(options.timeout, targets[0].profile.timeouts.total)
-        return Call(self._around, self._routed(targets), checked, options, limit)
-
-    def _routed(self, targets: Sequence[Target]) -> Sequence[Target]:
-        if len(targets) == 1:
-            return targets
-        by_name = {target.profile.name: target for target in targets}
-        route = getattr(targets[0].policy, "route", None)
-        if route is None:
-            return targets
-        try:
-            order = dict.fromkeys(route(list(by_name), self._around.health.snapshot()))
-        except Exception:
-            log.exception("failure policy %s failed in route; keeping the order", targets[0].profile.failure_policy)
-            return targets
-        return [by_name[name] for name in order if name in by_name] or targets
+        return Call(self._around, targets, checked, options, limit)
 
     def backend(self, name: str) -> Backend:
         """The client's backend of that name, made at its first use."""
@@ -108,8 +97,8 @@ class Core:
                 made.build_on(self.backend)
                 return made
             reason = f"has no {missing[0]} ({len(missing)} methods are missing); subclass roleforge_llm.Backend"
-        except Exception as error:  # noqa: BLE001  # a plugin's code, whatever it does
-            reason = f"cannot be made by {spec.factory}: {type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's module and code, whatever they do
+            reason = f"cannot be made by {_shown(spec)}: {described(error)}"
         record = self.host.provider(OfferKind.BACKEND, spec.name)
         origin = f" of {record.title}" if record is not None else ""
         raise PluginError(f"the backend {spec.name!r}{origin} {reason}")
@@ -127,7 +116,7 @@ class Core:
         """Everything that would be sent; nothing is sent but the question for a template = "server"."""
         targets = self._targets.chain(profile)
         backend = self.backend(targets[0].profile.backend)
-        for question in learned(targets[0]):
+        for question in learned(targets[0], lambda: targets[0].profile):
             question.ask(backend)
         return explain(self.host, targets, backend, conversation(messages), options)
 
@@ -151,6 +140,15 @@ class Core:
         return ()
 
 
+@contextlib.contextmanager
+def closing(backend: Backend) -> Iterator[None]:
+    """Close *backend*: where that fails, the reply is there all the same, and the others are to be closed."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # a plugin's code, whatever it does
+        log.warning("a backend, %s, could not be closed: %s", class_name(type(backend)), described(error))
+
+
 _NO_LIMIT = 1e9
 
 
@@ -166,11 +164,16 @@ def _limit(timeout: float | None, total: float | None) -> float | None:
 _BACKEND_METHODS = [name for name, value in vars(Backend).items() if callable(value) and not name.startswith("_")]
 
 
+def _shown(spec: BackendSpec) -> str:
+    return spec.factory if isinstance(spec.factory, str) else "its factory"
+
+
 def _factory(spec: BackendSpec) -> Callable[[], Backend]:
     if not isinstance(spec.factory, str):
         return spec.factory
     module, _, name = spec.factory.partition(":")
-    found: Callable[[], Backend] = getattr(importlib.import_module(module), name)
+    with uncollected():
+        found: Callable[[], Backend] = getattr(importlib.import_module(module), name)
     return found
 
 
@@ -209,6 +212,6 @@ class AnyClient:
     def plan(self, profile: str | None = None) -> Plan:
         """The most requests and seconds of waiting that a call with *profile* can take.
 
-        For a call without a *timeout* of its own, which may be longer than the profile's ``total``.
+        For a call without a ``timeout`` of its own, which may be longer than the profile's ``total``.
         """
         return self._core.plan(profile)

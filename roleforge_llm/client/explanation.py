@@ -21,11 +21,14 @@ __all__ = ["Explanation", "StopOrigin", "explain"]
 
 @attrs.frozen
 class Explanation:
-    """Everything about the first request of a call.
+    """Everything about the first request of a call to the requested profile.
 
-    *prompt* is the exact text that the model continues (None where the server renders the messages), *body*
-    the wire body, *headers* those of the profile with their values masked. *format*, *backend* and *policy* name the
-    plugin and version that provide them. *fallbacks* are the profiles that follow, *plan* the worst case.
+    A failure policy with an order of its own may begin with one of *fallbacks* instead, as they are doing then.
+    *profile* is the requested profile, *model*, *endpoint* ("chat" or "completions") and *base_url* are where its
+    request goes. *stop* are the stop sequences, each with its *text* and its *origin*. *prompt* is the exact text
+    that the model continues (None where the server renders the messages), *body* the wire body, *headers* those of
+    the profile with their values masked. *format*, *backend* and *policy* name the plugin and version that provide
+    them. *fallbacks* are the profiles that follow, *plan* the worst case, *warnings* what is odd about it.
     """
 
     profile: str

@@ -62,19 +62,24 @@ class Fitted:
 
 
 def fit(
-    messages: Sequence[Message], whole: Request, build: Callable[[Sequence[Message]], Request], *, ask_window: bool
+    messages: Sequence[Message],
+    whole: Request,
+    build: Callable[[Sequence[Message]], Request],
+    asked: Callable[[], Profile] | None = None,
 ) -> Generator[Question, int | None, Fitted]:
     """The request of as many of *messages* as fit: *whole*, or what *build* makes of those that are left.
 
-    The window is the profile's ``max_context_tokens``, or the server's where *ask_window* says that it knows.
+    The deadline of *whole* is that of any other.
+
+    The window is the profile's ``max_context_tokens``, or what the server of the profile that *asked* gives says of it.
 
     System messages, the prefill, and everything from the last user message on always stay. Older turns go
     first and whole, a user message with all that answers it. Raises :class:`ContextTooLong`, with the numbers,
     if the rest does not fit, or where the profile's ``on_overflow`` is "error".
     """
     window = whole.sampler.max_context_tokens
-    if window is None and ask_window:
-        window = yield ContextWindow(whole.profile)
+    if window is None and asked is not None:
+        window = yield ContextWindow(asked())
     if window is None:
         return Fitted(whole)
     room = window - _reserved(whole, window)
@@ -83,7 +88,11 @@ def fit(
         return Fitted(whole, (), window)
     if whole.profile.on_overflow == "error":
         raise _overflow(size, room, window, "onOverflow is error")
-    return (yield from _trimmed(messages, build, size, room, window))
+
+    def rest(messages: Sequence[Message]) -> Request:
+        return attrs.evolve(build(messages), deadline=whole.deadline)
+
+    return (yield from _trimmed(messages, rest, size, room, window))
 
 
 def _trimmed(

@@ -73,6 +73,13 @@ class Journal:
         if isinstance(decision, Retry):
             self.emit("retry-scheduled", received, error=error, wait=wait)
 
+    def fell_back(self, received: int) -> None:
+        """The call goes on with the profile that has its turn now, after the last attempt on the one before."""
+        left, following = self.attempts[-1], self._route.profile
+        self._host.emit(
+            Event("fell-back", self._call, left.profile, left.number, next_profile=following, received=received)
+        )
+
     def correct(self, decision: Decision) -> None:
         """Not what was decided follows the last attempt, but *decision*."""
         self.attempts[-1] = attrs.evolve(self.attempts[-1], next=self._what_follows(decision))
@@ -94,11 +101,10 @@ class Journal:
         *,
         error: BackendError | None = None,
         wait: float | None = None,
-        next_profile: str | None = None,
     ) -> None:
         """Tell observers. *received* is the number of characters handed out so far."""
         route = self._route
-        self._host.emit(Event(kind, self._call, route.profile, route.number, error, wait, next_profile, received))
+        self._host.emit(Event(kind, self._call, route.profile, route.number, error, wait, received=received))
 
 
 def _one_line(text: str) -> str:

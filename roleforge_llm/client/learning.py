@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import attrs
 
@@ -30,7 +30,7 @@ class WhichTemplate:
         self.format.learn(await backend.aserver_template(self.profile))
 
 
-def learned(target: Target) -> Generator[WhichTemplate, object, None]:
-    """Ask for the template of *target*, where it is the server's and not known yet."""
+def learned(target: Target, asked: Callable[[], Profile]) -> Generator[WhichTemplate, object, None]:
+    """Ask for the template of *target*, where it is the server's and not known yet; *asked* gives its profile."""
     if (unknown := target.unknown_format) is not None:
-        yield WhichTemplate(target.profile, unknown)
+        yield WhichTemplate(asked(), unknown)

@@ -33,6 +33,8 @@ class Reply:
         self.model = ""
         self.tool_calls: tuple[Mapping[str, object], ...] = ()
         self.warnings: tuple[str, ...] = ()
+        self.raw: Mapping[str, object] | None = None
+        self._said_stop: str | None = None
 
     def begin(self, profile: str, cutter: StopCutter) -> None:
         """An attempt on *profile* begins. It goes on after :attr:`received`, or anew where nothing was handed out."""
@@ -68,6 +70,8 @@ class Reply:
         self.model = chunk.model or self.model
         self.tool_calls = chunk.tool_calls or self.tool_calls
         self.warnings += chunk.warnings
+        self.raw = self.raw if chunk.raw is None else chunk.raw
+        self._said_stop = chunk.stop_sequence or self._said_stop
 
     def end(self) -> str:
         """The reply is complete; gives the tail that was held back."""
@@ -105,6 +109,11 @@ class Reply:
     def stopped(self) -> bool:
         """Whether a stop sequence has ended the text."""
         return self._cutter.matched is not None
+
+    @property
+    def stop_sequence(self) -> str | None:
+        """The stop sequence that ended the text, found here or named by the server; None if none is known."""
+        return self._cutter.matched or self._said_stop
 
     @property
     def segments(self) -> tuple[Segment, ...]:

@@ -12,9 +12,8 @@ from roleforge_llm.config import with_overrides
 from roleforge_llm.errors import MessageError
 from roleforge_llm.messages import Conversation
 from roleforge_llm.profiles import Sampler
-from roleforge_llm.rendering import render_guarded
 
-__all__ = ["Options", "StopOrigin", "build_request", "stop_origins"]
+__all__ = ["Options", "StopOrigin", "build_request", "is_constrained", "stop_origins"]
 
 
 @attrs.frozen
@@ -67,6 +66,8 @@ def build_request(
 
 
 def _rendered(request: Request, target: Target, conversation: Conversation, received: str) -> Request:
+    from roleforge_llm.rendering import render_guarded
+
     assert target.format is not None, "a completions target always has a format"
     if request.tools:
         raise MessageError("tools need a chat endpoint; set endpoint = 'chat' in the profile")
@@ -105,6 +106,14 @@ def _response_format(target: Target, options: Options) -> Mapping[str, object] |
     if options.response_format is not None or target.profile.format is None:
         return options.response_format
     return {"type": "json_object"}
+
+
+def is_constrained(target: Target, options: Options) -> bool:
+    """Whether the reply must follow a schema or a grammar, which *target* would begin anew in the middle of it."""
+    asked = _response_format(target, options)
+    if asked is not None and asked.get("type") != "text":
+        return True
+    return not target.capabilities.constraints.isdisjoint(_sampler(target, options, 0).extra)
 
 
 def stop_origins(target: Target, sampler: Sampler) -> Sequence[StopOrigin]:

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from roleforge_llm.backends import Backend, Chunk, Completion, Request
 from roleforge_llm.client.call import Call
-from roleforge_llm.client.core import AnyClient, Core
+from roleforge_llm.client.core import AnyClient, Core, closing
 from roleforge_llm.client.requests import Options
 from roleforge_llm.messages import MessageLike
 
@@ -75,7 +75,8 @@ class Client(AnyClient):
     def close(self) -> None:
         """Close all connections, and servers that backends started; a later call opens them anew."""
         for backend in self._core.made_backends():
-            backend.close()
+            with closing(backend):
+                backend.close()
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +138,10 @@ class CompletionStream:
         chunks, self._chunks = self._chunks, None
         if chunks is not None and hasattr(chunks, "close"):
             chunks.close()
+
+    def __del__(self) -> None:
+        # One that nobody closed must not count as in flight for ever.
+        self._call.abandon()
 
     def close(self) -> None:
         """Leave the stream; closes its connection."""

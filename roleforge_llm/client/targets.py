@@ -9,10 +9,12 @@ from collections.abc import Collection, Sequence
 import attrs
 
 from roleforge_llm.backends import BackendSpec, Capabilities
+from roleforge_llm.client.making import made_policy
 from roleforge_llm.config import Config
 from roleforge_llm.errors import ConfigError, Fault, FormatError, PluginError
 from roleforge_llm.formats import DEFAULT_FORMAT, SERVER, PromptFormat, ServedFormat, find_format
 from roleforge_llm.host import PluginHost
+from roleforge_llm.host.isolation import blamed
 from roleforge_llm.policies import FailurePolicy, Limits, PolicySpec
 from roleforge_llm.profiles import Profile
 
@@ -25,7 +27,8 @@ log = logging.getLogger("roleforge_llm")
 class Target:
     """A profile and what its names stand for.
 
-    *named_format* is None where the server renders and no template is given.
+    *named_format* is None where the server renders and no template is given. *awaits_loading* is the policy's
+    (:class:`~roleforge_llm.PolicySpec`).
     """
 
     profile: Profile
@@ -35,6 +38,7 @@ class Target:
     limits: Limits
     named_format: PromptFormat | None
     warnings: tuple[str, ...] = ()
+    awaits_loading: bool = True
 
     @property
     def format(self) -> PromptFormat | None:
@@ -94,42 +98,43 @@ class Targets:
         return faults
 
     def _resolve(self, profile: Profile, faults: list[Fault]) -> Target | None:
-        backend = self._backend(profile, faults)
+        backend, capabilities = self._backend(profile, faults)
         policy = self._policy(profile, faults)
         found, warnings = self._format(profile, faults)
-        if faults or backend is None or policy is None:
+        if faults or backend is None or capabilities is None or policy is None:
             return None
         try:
-            made, limits = policy.factory(profile), _checked(policy.limits(profile))
-        except Exception as error:  # noqa: BLE001  # a plugin's code, whatever it does
-            message = f"the policy {policy.name} cannot be used: {type(error).__name__}: {error}"
-            faults.append(Fault(f"profiles.{profile.name}.failurePolicy", message))
+            made, limits = made_policy(policy, profile)
+        except ConfigError as error:
+            faults.extend(error.faults)
             return None
         return Target(
             profile=profile,
             backend=backend,
-            capabilities=backend.capabilities_for(profile),
+            capabilities=capabilities,
             policy=made,
             limits=limits,
             named_format=found,
             warnings=warnings,
+            awaits_loading=policy.awaits_loading,
         )
 
-    def _backend(self, profile: Profile, faults: list[Fault]) -> BackendSpec | None:
+    def _backend(self, profile: Profile, faults: list[Fault]) -> tuple[BackendSpec | None, Capabilities | None]:
         path = f"profiles.{profile.name}"
         try:
             backend = self._host.backend(profile.backend)
+            capabilities = _capabilities(backend, profile)
         except PluginError as error:
             faults.append(Fault(f"{path}.backend", str(error)))
-            return None
-        capabilities = backend.capabilities_for(profile)
+            return None, None
         if capabilities.requires_base_url and profile.base_url is None:
             faults.append(Fault(f"{path}.baseURL", f"the backend {profile.backend} needs the URL of a server"))
         if profile.effective_endpoint not in capabilities.endpoints:
             known = ", ".join(sorted(capabilities.endpoints))
             message = f"the backend {profile.backend} has no endpoint {profile.effective_endpoint!r}, only {known}"
             faults.append(Fault(f"{path}.endpoint", message))
-        return backend
+        faults.extend(_objections(backend, profile))
+        return backend, capabilities
 
     def _policy(self, profile: Profile, faults: list[Fault]) -> PolicySpec | None:
         try:
@@ -154,18 +159,28 @@ class Targets:
         return found.format, (*found.warnings, *_unnamed(profile))
 
 
+def _capabilities(backend: BackendSpec, profile: Profile) -> Capabilities:
+    """What the server behind *profile* can do. Raises :class:`PluginError` for whatever the backend does wrong."""
+    with blamed(f"the backend {backend.name} cannot tell what it can do for this profile"):
+        found: object = backend.capabilities_for(profile)
+        if not isinstance(found, Capabilities):
+            raise TypeError(f"its capabilities gave an object of type {type(found).__name__}, not Capabilities")
+        return found
+
+
+def _objections(backend: BackendSpec, profile: Profile) -> Sequence[Fault]:
+    """What the backend itself finds wrong with the settings of *profile*."""
+    path = f"profiles.{profile.name}"
+    try:
+        with blamed(f"the backend {backend.name} cannot check this profile"):
+            found = [] if backend.check is None else list(backend.check(profile))
+            return [Fault(f"{path}.{fault.path}" if fault.path else path, fault.message) for fault in found]
+    except PluginError as error:
+        return [Fault(f"{path}.backend", str(error))]
+
+
 def _unnamed(profile: Profile) -> Sequence[str]:
     """What is to be said of a prompt format that nobody has named."""
     if profile.template is not None:
         return ()
     return (f"profile {profile.name} names no template; its prompts are made in {DEFAULT_FORMAT}",)
-
-
-def _checked(limits: Limits) -> Limits:
-    """*limits*, if a call can be held to them: the host relies on nothing else of a policy."""
-    requests, seconds = limits
-    if isinstance(requests, bool) or not isinstance(requests, int) or requests < 1:
-        raise ValueError(f"its limit of requests must be a whole number from 1, not {requests!r:.60}")
-    if not isinstance(seconds, (int, float)) or not seconds >= 0:
-        raise ValueError(f"its limit of seconds must be a number from 0, not {seconds!r:.60}")
-    return requests, seconds

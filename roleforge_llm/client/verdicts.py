@@ -6,9 +6,11 @@ import logging
 
 from roleforge_llm.attempts import Failure
 from roleforge_llm.client.targets import Target
+from roleforge_llm.errors import BackendError, InvalidRequest, NotFound
+from roleforge_llm.host.isolation import described, shown
 from roleforge_llm.policies import Decision, FallBack, GiveUp, Retry
 
-__all__ = ["has_exhausted", "loading_delay", "verdict"]
+__all__ = ["has_exhausted", "is_of_the_request", "loading_delay", "verdict"]
 
 log = logging.getLogger("roleforge_llm")
 
@@ -37,14 +39,15 @@ def _asked(target: Target, failure: Failure) -> Decision:
     name = target.profile.failure_policy
     try:
         decision = target.policy.decide(failure)
-    except Exception:
-        log.exception("failure policy %s failed; falling back", name)
+    except Exception as error:
+        details = error if log.isEnabledFor(logging.DEBUG) else None
+        log.error("failure policy %s failed: %s; falling back", name, described(error), exc_info=details)  # noqa: TRY400  # a traceback at DEBUG only
         return FallBack("the failure policy failed")
     if isinstance(decision, Retry) and _is_delay(decision.delay):
         return decision
     if isinstance(decision, (FallBack, GiveUp)):
         return decision
-    log.error("failure policy %s gave %r; falling back", name, decision)
+    log.error("failure policy %s gave %s; falling back", name, shown(decision))
     return FallBack("the failure policy gave no decision")
 
 
@@ -66,6 +69,11 @@ def _objection(target: Target, failure: Failure, waited: float, retry: Retry) ->
     if failure.remaining is not None and retry.delay >= failure.remaining:
         return "the wait would pass the deadline"
     return None
+
+
+def is_of_the_request(error: BackendError) -> bool:
+    """Whether *error* says something of the request alone, and nothing of how its profile is doing."""
+    return isinstance(error, InvalidRequest) and not isinstance(error, NotFound)
 
 
 def has_exhausted(target: Target, failure: Failure, decision: Decision) -> bool:

@@ -29,9 +29,11 @@ class PluginSettings:
 class Config:
     """A whole configuration, checked.
 
-    *profiles* are in the order of the file. *faults* holds, by profile name, what is wrong with a profile
-    only here and now (an unset environment variable): it matters when that profile is reached. *source*
-    is the absolute path of the file, None for settings that came from code.
+    *profiles* are in the order of the file; *default_profile* is used where a call names none. *plugins* says which
+    plugins are not loaded and which names of built-in ones they may replace. *strict_templates* makes a prompt format
+    that nobody offers an error. *warnings* are for people. *faults* holds, by profile name, what is wrong with a
+    profile only here and now (an unset environment variable): it matters when that profile is reached. *source* is
+    the absolute path of the file, None for settings that came from code.
 
     Raises :class:`~roleforge_llm.ConfigError` for a default profile that is not there, and for a profile under
     another name than its own.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import stat
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,8 +34,8 @@ def read_table(path: Path) -> Mapping[str, object]:
         raise _refused(path, "is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise _refused(path, f"line {error.lineno}, column {error.colno}: is not JSON: {error.msg}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise _refused(path, _toml_message(error)) from None
+    except _NotTomlError as error:
+        raise _refused(path, str(error)) from None
     except _DoubledKeysError as error:
         raise ConfigError(error.faults, str(path)) from None
     except ValueError as error:  # an integer of thousands of digits
@@ -82,16 +81,23 @@ def _text(content: bytes, path: Path) -> str:
 
 
 def _parse_toml(text: str) -> object:
+    import tomllib
+
     for keys in _DOTTED.finditer(text):  # tomllib's time grows with the square of a key's parts
         if keys[0].count(".") > _MAX_KEY_PARTS:
             line = text.count("\n", 0, keys.start()) + 1
-            raise tomllib.TOMLDecodeError(f"A dotted key of more than {_MAX_KEY_PARTS} parts (at line {line})")
-    return tomllib.loads(text)
+            raise _NotTomlError(f"line {line}: is not TOML: A dotted key of more than {_MAX_KEY_PARTS} parts")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, _, where = str(error).rpartition(" (at ")
+        raise _NotTomlError(
+            f"{where.rstrip(')')}: is not TOML: {message}" if message else f"is not TOML: {error}"
+        ) from None
 
 
-def _toml_message(error: tomllib.TOMLDecodeError) -> str:
-    message, _, where = str(error).rpartition(" (at ")
-    return f"{where.rstrip(')')}: is not TOML: {message}" if message else f"is not TOML: {error}"
+class _NotTomlError(Exception):
+    """The text is no TOML, told with its line and column."""
 
 
 class _DoubledKeysError(Exception):

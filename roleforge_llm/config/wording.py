@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import re
@@ -65,6 +64,8 @@ class Suggestions:
         self._left -= len(candidates)
         if self._left < 0:
             return None
+        import difflib
+
         folded = {candidate[:_SHOWN].casefold(): candidate for candidate in candidates}
         near = difflib.get_close_matches(word[:_SHOWN].casefold(), folded, n=1)
         return folded[near[0]] if near else None

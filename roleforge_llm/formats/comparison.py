@@ -39,7 +39,10 @@ _SHOWN = 40
 
 @attrs.frozen
 class Difference:
-    """Where two prompts part: at *byte* of both. *ours* and *theirs* go on from there, *before* is what they share."""
+    """Where the two prompts of a *conversation* part: at *byte* of both.
+
+    *ours* and *theirs* go on from there, *before* is what they share.
+    """
 
     conversation: str
     byte: int
@@ -53,6 +56,7 @@ class Comparison:
     """What came of comparing.
 
     *compared* are the conversations that were, *skipped* those that the other side refuses, with its reason.
+    *differences* has the first one of each conversation that is not equal.
     *warnings* say what is odd though the bytes may be equal.
     """
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,14 +14,15 @@ from roleforge_llm.errors import FormatNotFound
 from roleforge_llm.formats.base import PromptFormat
 from roleforge_llm.formats.template import TemplateFormat
 
-__all__ = ["DEFAULT_FORMAT", "SERVER", "FoundFormat", "OfferedFormats", "find_format"]
+__all__ = ["DEFAULT_FORMAT", "SERVER", "FoundFormat", "OfferedFormats", "find_format", "is_reference"]
 
 DEFAULT_FORMAT = "chatml"
 
 SERVER = "server"
 """What a profile's ``template`` says to mean the template of its server."""
 
-_SUFFIXES = (".jinja", ".json", ".gguf")
+_DELIMITER = re.compile(r"\{[{%#]")
+_PATH = re.compile(r"[/\\]|\.(?:jinja|json|gguf)\Z|\A[^#]*\.(?:jinja|json|gguf)#")
 
 
 class OfferedFormats(Protocol):
@@ -98,13 +99,17 @@ def _named(name: str, offered: OfferedFormats, folders: Sequence[str | Path], st
     return _default(_unknown(name, offered, folders), offered, strict)
 
 
+def is_reference(name: object) -> bool:
+    """Whether *name* stands for something else than a format that is offered under it: no plugin can give it."""
+    return isinstance(name, str) and (name == SERVER or _is_text(name) or _is_path(name))
+
+
 def _is_text(name: str) -> bool:
-    return any(delimiter in name for delimiter in ("{{", "{%", "{#"))
+    return _DELIMITER.search(name) is not None
 
 
 def _is_path(name: str) -> bool:
-    paths = (name, name.partition("#")[0])
-    return any(path.endswith(_SUFFIXES) or any(mark in path for mark in ("/", "\\", os.sep)) for path in paths)
+    return _PATH.search(name) is not None
 
 
 # The module that reads templates of all kinds is loaded late: the formats of plugins do without it.
@@ -154,6 +159,8 @@ def _shadowed(name: str, file: Path) -> str:
 
 
 def _unknown(name: str, offered: OfferedFormats, folders: Sequence[str | Path]) -> str:
+    import difflib
+
     stems = {file.stem for folder in folders for file in Path(folder).glob("*.jinja")}
     names = sorted({*offered.format_names(), *(stem for stem in stems if _file_in(folders, stem))})
     folded = {known.casefold(): known for known in names}

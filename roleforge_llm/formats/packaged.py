@@ -7,6 +7,7 @@ a plugin's own tests have done that before. What is not written plainly is left 
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import cast
@@ -16,8 +17,9 @@ from roleforge_llm.formats.template import TemplateFormat, read_text
 
 __all__ = ["packaged_formats"]
 
-_SET = re.compile(rf"\bset\s+(?:{'|'.join([*LISTS, *TEXTS, *CHOICES])})\b")
-_LINE = re.compile(r"\{% set (\w+) = (.*) %\}\n")
+_NAMES = "|".join([*LISTS, *TEXTS, *CHOICES])
+_SET = re.compile(rf"set\s+(?:{_NAMES})\b")
+_LINE = re.compile(rf"\{{% set ({_NAMES}) = (.*) %\}}\n")
 # Escapes that mean the same in JSON and in Jinja.
 _PLAIN = re.compile(r'[^\\]*(?:\\[nt"\\][^\\]*)*')
 
@@ -25,10 +27,11 @@ _PLAIN = re.compile(r'[^\\]*(?:\\[nt"\\][^\\]*)*')
 def packaged_formats(folder: str | Path) -> list[TemplateFormat]:
     """A format for each native template in *folder*, in the order of their names.
 
-    Raises :class:`TemplateError` for a template whose metadata is wrong. Wrong syntax below it is an error of
-    the first rendering.
+    Raises :class:`TemplateError` for a template whose metadata is wrong, and OSError for a folder that cannot be read.
+    Wrong syntax below the metadata is an error of the first rendering.
     """
-    return [_format(path) for path in sorted(Path(folder).glob("*.jinja"))]
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".jinja"))
+    return [_format(Path(folder, name)) for name in names]
 
 
 def _format(path: Path) -> TemplateFormat:
@@ -42,16 +45,16 @@ def _format(path: Path) -> TemplateFormat:
 def _first_lines(text: str) -> Metadata | None:
     """The metadata, if all of it is written plainly in the first lines."""
     found: dict[str, object] = {}
-    lines, at = 0, 0
-    while (line := _LINE.match(text, at)) and _SET.match(line[0], 3):
+    at = 0
+    while line := _LINE.match(text, at):
         if not _read(line[1], line[2], found):
             return None
-        lines, at = lines + 1, line.end()
-    return cast("Metadata", found) if lines == len(_SET.findall(text)) else None
+        at = line.end()
+    return None if _SET.search(text, at) else cast("Metadata", found)
 
 
 def _read(name: str, value: str, found: dict[str, object]) -> bool:
-    if not _PLAIN.fullmatch(value):
+    if "\\" in value and not _PLAIN.fullmatch(value):
         return False
     try:
         read = json.loads(value)

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from roleforge_llm.errors import BadReply, FormatError, NotFound, TemplateError
 from roleforge_llm.formats.base import PromptFormat
 from roleforge_llm.formats.lookup import SERVER
-from roleforge_llm.formats.model import format_of
-from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
-from roleforge_llm.formats.template import TemplateFormat
 from roleforge_llm.messages import Conversation, Message
 
 if TYPE_CHECKING:
     from roleforge_llm.backends import ServerTemplate
+    from roleforge_llm.formats.template import TemplateFormat
 
 __all__ = ["ServedFormat", "ServerRendering", "served_format"]
 
@@ -27,6 +25,10 @@ def served_format(found: ServerTemplate | None, where: str) -> TemplateFormat:
     """
     if found is None or not found.text:
         raise NotFound(f"{where} does not tell its model's chat template; name a format as template", kind="template")
+    # Loaded late: nearly no profile has its server's template.
+    from roleforge_llm.formats.model import format_of
+    from roleforge_llm.formats.sources import DEFAULT, TOOL_USE, ModelTemplates
+
     texts = {DEFAULT: found.text, **({TOOL_USE: found.tool_text} if found.tool_text else {})}
     try:
         model = ModelTemplates(f"<template of {where}>", texts, found.bos_token, found.eos_token)

@@ -11,9 +11,10 @@ __all__ = ["StopCutter"]
 class StopCutter:
     """Cuts one reply at the earliest stop sequence, the longest of those that begin there.
 
-    *prefix* is removed once from the very beginning, *suffix* once from the end (before a stop sequence, or
-    at the end of a complete reply). The result does not depend on how the text is cut into pieces: no stop
-    text comes out, and nothing else is lost. A continued reply (after a prefill) has no prefix: give "".
+    *stops* are the stop sequences; empty ones count for nothing. *prefix* is removed once from the very beginning,
+    *suffix* once from the end (before a stop sequence, or at the end of a complete reply). The result does not depend
+    on how the text is cut into pieces: no stop text comes out, and nothing else is lost. A continued reply (after a
+    prefill) has no prefix: give "".
     """
 
     def __init__(self, stops: Iterable[str], *, prefix: str = "", suffix: str = "") -> None:
@@ -22,6 +23,7 @@ class StopCutter:
         """The stop sequence that ended the text."""
         self._search = re.compile("|".join(map(re.escape, found))).search if found else None
         self._beginnings = _beginnings(found)
+        self._cuts = bool(found or suffix)
         self._prefix = prefix
         self._suffix = suffix
         self._held = ""
@@ -46,6 +48,9 @@ class StopCutter:
             if not text:
                 return ""
         self._received.append(text)
+        if not self._cuts:
+            self._given += len(text)
+            return text
         self._held += text
         return self._release()
 

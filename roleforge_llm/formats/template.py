@@ -10,6 +10,7 @@ import attrs
 
 from roleforge_llm.errors import FormatError, FormatNotFound, TemplateError
 from roleforge_llm.formats.base import Bos, SystemTurns
+from roleforge_llm.formats.growing import rendered_further
 from roleforge_llm.formats.shapes import shape
 from roleforge_llm.messages import Conversation, Message
 
@@ -25,9 +26,10 @@ _FILLED_IN = frozenset({"system_prompt", "history", "user_message", "assistant_m
 class TemplateFormat:
     """A prompt format that is one template, in the native or the hf dialect.
 
-    Make it with :meth:`from_text` or :meth:`from_file`. The attributes from *stop* on are those of
-    :class:`PromptFormat`. *filename* stands in error messages, *bos_token* and *eos_token*
-    are what the template is given under these names. *tool_text* is the template that a model has for
+    Make it with :meth:`from_text` or :meth:`from_file`. *name* is what profiles call it, *text* the template, *path*
+    the file that it is from. What *stop*, *control_tokens*, *reply_prefix*, *reply_suffix*, *system_turns*, *bos*,
+    *source* and *description* say is in :class:`PromptFormat`. *filename* stands in error messages, *bos_token* and
+    *eos_token* are what the template is given under these names. *tool_text* is the template that a model has for
     conversations with tools, where it has one of its own for them.
     """
 
@@ -87,18 +89,20 @@ class TemplateFormat:
         """
         from roleforge_llm.sandbox import plain, render_template
 
+        if not variables and self.dialect == "native" and (grown := rendered_further(self, conversation)) is not None:
+            return grown
         variables = variables or {}
         self._check_place_for(variables)
         if variables.get("add_generation_prompt", True) is False and self._can_be_closed():
             conversation = _closed(conversation)
-        context = self._tokens()
+        context = self.tokens()
         context.update(self._native(conversation) if self.dialect == "native" else self._hf(conversation))
         for key, value in variables.items():
             if key in _FILLED_IN and key in context:
                 raise FormatError(f"the variable {key!r} is filled in from the conversation; choose another name")
             context[key] = plain(value, f"the variable {key!r}")
         template = self.tool_text if self.tool_text and context.get("tools") is not None else self.text
-        text = render_template(self.dialect, template, self.filename or f"<{self.name}>", context)
+        text = render_template(self.dialect, template, self.title, context)
         return text + self._begun(conversation.prefill) if self.dialect == "hf" else text
 
     def _check_place_for(self, variables: Mapping[str, object]) -> None:
@@ -116,7 +120,13 @@ class TemplateFormat:
         """*prefill* as the model would have written it."""
         return f"{self.reply_prefix}{prefill}" if prefill else ""
 
-    def _tokens(self) -> dict[str, Plain]:
+    @property
+    def title(self) -> str:
+        """What stands for the template in error messages."""
+        return self.filename or f"<{self.name}>"
+
+    def tokens(self) -> dict[str, Plain]:
+        """What the template is given beside the conversation."""
         return {"bos_token": self.bos_token, "eos_token": self.eos_token, "add_generation_prompt": True}
 
     def _native(self, conversation: Conversation) -> dict[str, Plain]:
@@ -126,7 +136,12 @@ class TemplateFormat:
     def _hf(self, conversation: Conversation) -> dict[str, Plain]:
         from roleforge_llm.sandbox import plain
 
-        messages = [plain(message.to_dict(), "a message") for message in conversation.messages]
+        messages: list[Plain] = [
+            {"role": message.role, "content": message.content}
+            if type(message.content) is str and not message.extra and message.name is None  # nearly every one
+            else plain(message.to_dict(), "a message")
+            for message in conversation.messages
+        ]
         return {"messages": messages, "tools": None, "documents": None}
 
 
@@ -141,7 +156,9 @@ def read_text(path: Path) -> str:
     if path.suffix in {".json", ".gguf"}:
         raise TemplateError(f"{path}: is no template; give a .jinja file with the template's text")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        # Decoded in one piece: a hundred files are listed at once, and Python's text layer doubles what that costs.
+        text = path.read_bytes().decode().removeprefix("\ufeff")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise FormatNotFound(f"{path}: no such template file") from None
     except (OSError, ValueError) as error:

@@ -63,7 +63,8 @@ def _by_folded(caseless: bool) -> Mapping[str, str]:
         folded = unicodedata.normalize("NFKD", folded.casefold())
     found: dict[str, str] = {}
     for character, parts in zip(everything, folded.split("\n"), strict=True):
-        for part in parts:
-            if part < "\x7f" and part != " ":
-                found[part] = found.get(part, "") + character
+        if parts != character:  # nearly every one folds to itself
+            for part in parts:
+                if part < "\x7f" and part != " ":
+                    found[part] = found.get(part, "") + character
     return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import attrs
@@ -13,7 +14,8 @@ from roleforge_llm.guard.escaping import Escaped, escape_conversation
 from roleforge_llm.guard.markers import Touch
 from roleforge_llm.guard.skeleton import Render, markers_around
 from roleforge_llm.guard.vocabulary import Vocabulary, vocabulary_of
-from roleforge_llm.messages import Conversation
+from roleforge_llm.messages import Conversation, Message
+from roleforge_llm.prefixes import LEAST, Known, Prefixes, worth
 
 __all__ = ["ForgedTurns", "Guarded", "guarded"]
 
@@ -70,9 +72,21 @@ def _touch(conversation: Conversation, vocabulary: Vocabulary) -> Touch:
 
     A marker that content has a part in begins in content, where no text of the template ends within one.
     """
-    whole = _simple_text(conversation)
-    if whole is None:
-        return Touch.HOLDS
+    messages = conversation.messages
+    count, known = _clean.find(vocabulary, messages) if len(messages) >= LEAST else (0, None)
+    whole = _simple_text(messages[count:], conversation.prefill)
+    touch = Touch.HOLDS if whole is None else _touch_of(whole, vocabulary)
+    if touch is Touch.NONE and whole is not None and len(messages) >= LEAST:
+        size = len(whole) + (known.size if known else 0)
+        _clean.keep(Known(vocabulary, worth(count, messages), None, size), known, count)
+    return touch
+
+
+_clean: Prefixes[None] = Prefixes(operator.is_)
+"""Messages that have nothing to do with the markers of a vocabulary."""
+
+
+def _touch_of(whole: str, vocabulary: Vocabulary) -> Touch:
     if vocabulary.closed and not vocabulary.markers.may_begin_in(whole):
         return Touch.NONE
     touch = vocabulary.markers.touching(whole)
@@ -97,14 +111,13 @@ def _notes(format: PromptFormat, escaped: Escaped) -> Iterable[str]:  # noqa: A0
         yield f"markers of the prompt format {format.name} were escaped with a backslash in {', '.join(places)}"
 
 
-def _simple_text(conversation: Conversation) -> str | None:
-    """All that the messages say, joined by NUL; None where there is more to them than texts."""
-    messages = conversation.messages
+def _simple_text(messages: Sequence[Message], prefill: str) -> str | None:
+    """All that *messages* and *prefill* say, joined by NUL; None where there is more to them than texts."""
     contents = [message.content for message in messages]
     names = [message.name for message in messages if message.name]
     if any(message.extra or message.trusted for message in messages):
         return None
     try:
-        return "\0".join([*contents, *names, conversation.prefill])  # type: ignore[list-item]  # what if not is below
+        return "\0".join([*contents, *names, prefill])  # type: ignore[list-item]  # what if not is below
     except TypeError:  # content parts, or none
         return None

@@ -68,7 +68,7 @@ def expand(text: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 class Secret:
-    """A key, or a reference to one (``${NAME}``), that is never shown.
+    """A key, or a reference to one (``${NAME}``), that is never shown. *text* is the one or the other.
 
     A reference is resolved when it is used, so that a pickled profile carries the name and never the
     value. A literal key refuses to pickle.
@@ -86,7 +86,7 @@ class Secret:
         return match is not None and match["name"] is not None and not match["default"]
 
     def reveal(self, environ: Mapping[str, str] | None = None) -> str:
-        """The key itself. Raises :class:`UnsetVariable`."""
+        """The key itself. Raises a ValueError for a reference to a variable that is not set."""
         return expand(self._text, environ)
 
     def __str__(self) -> str:

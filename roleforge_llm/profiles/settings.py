@@ -99,7 +99,8 @@ class Profile:
     *template_variables* are further values for it. *endpoint* is None to let :attr:`effective_endpoint`
     decide. *fallback_profiles* are tried in order when this profile fails; their own lists are not
     followed. *chat_prefill* overrides what the backend says about continuing an assistant prefill on a chat
-    endpoint. *cooldown_seconds* is how long a profile that exhausted its retries is skipped.
+    endpoint. *cooldown_seconds* is how long a profile that exhausted its retries is skipped. *policy_options* are for
+    the failure policy, which says what it takes.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Profile:
     sampler: Sampler = attrs.field(factory=Sampler)
     fallback_profiles: tuple[str, ...] = ()
     failure_policy: str = "backoff-then-fallback"
+    policy_options: Mapping[str, object] = attrs.field(factory=dict)
     retry_config: RetryConfig = attrs.field(factory=RetryConfig)
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     on_interrupt: Literal["continue", "raise"] = "continue"
@@ -137,7 +139,7 @@ class Profile:
     def key(self, environ: Mapping[str, str] | None = None) -> str | None:
         """The API key itself, from ``api_key`` or the variable ``api_key_env``; None where it is empty.
 
-        Raises :class:`UnsetVariable`.
+        Raises a ValueError where that variable is not set.
         """
         if self.api_key is not None:
             return self.api_key.reveal(environ) or None

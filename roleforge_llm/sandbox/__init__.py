@@ -9,5 +9,6 @@ thread, signal or process to hold a template back, so that it works in any threa
 from roleforge_llm.sandbox.environments import Dialect
 from roleforge_llm.sandbox.plaindata import Plain, plain
 from roleforge_llm.sandbox.rendering import parse, render_template
+from roleforge_llm.sandbox.resuming import Resumable, resumable
 
-__all__ = ["Dialect", "Plain", "parse", "plain", "render_template"]
+__all__ = ["Dialect", "Plain", "Resumable", "parse", "plain", "render_template", "resumable"]

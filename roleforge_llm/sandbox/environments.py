@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.runtime import Context, LoopContext, Macro
-from jinja2.utils import Namespace
+from jinja2.utils import Namespace, missing
 
 from roleforge_llm.sandbox.budget import Budget
 from roleforge_llm.sandbox.compiler import GuardedCodeGenerator
@@ -66,15 +66,12 @@ class _Guarded(Environment):
     def getattr(self, obj: Any, attribute_: str) -> Any:
         """``obj.attribute``: an attribute that may be reached, else an item."""
         if type(obj) is dict and attribute_ not in DICT_NAMES:
-            try:
-                return obj[attribute_]
-            except KeyError:
-                return self.undefined(obj=obj, name=attribute_)
+            found = obj.get(attribute_, missing)
+            return self.undefined(obj=obj, name=attribute_) if found is missing else found
         if type(obj) is Namespace and not attribute_.startswith("_"):
-            try:
-                return getattr(obj, attribute_)
-            except AttributeError:
-                return self.undefined(obj=obj, name=attribute_)
+            # what its own __getattribute__ does, which asks itself first
+            found = object.__getattribute__(obj, "_Namespace__attrs").get(attribute_, missing)
+            return self.undefined(obj=obj, name=attribute_) if found is missing else found
         return attribute(self, obj, attribute_)
 
     def item(self, obj: Any, argument: Any) -> Any:

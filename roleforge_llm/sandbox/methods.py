@@ -21,13 +21,13 @@ from roleforge_llm.sandbox.operators import check_key, digits, price_search, tex
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["DICT_NAMES", "attribute", "call_method"]
+__all__ = ["DICT_NAMES", "LOOP_NAMES", "attribute", "call_method"]
 
 Price = Callable[..., None]
 
 LINE_ENDS: Final = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 DICT_NAMES: Final = frozenset(dir(dict))
-_LOOP_NAMES: Final = frozenset(
+LOOP_NAMES: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0"}
     | {"previtem", "nextitem", "changed", "cycle"}
 )
@@ -241,7 +241,7 @@ _PRICES: Final[dict[type, dict[str, Price]]] = {
 _NAMES: Final[dict[type, frozenset[str]]] = {
     **{kind: frozenset(prices) for kind, prices in _PRICES.items()},
     str: frozenset({*_TEXT_PRICES, "format", "format_map", "join"}),
-    LoopContext: _LOOP_NAMES,
+    LoopContext: LOOP_NAMES,
     Macro: frozenset({"name", "arguments", "catch_kwargs", "catch_varargs", "caller"}),
     _GroupTuple: frozenset({"grouper", "list"}),
 }

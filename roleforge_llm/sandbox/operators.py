@@ -55,7 +55,7 @@ def add(budget: Budget, *terms: Any) -> Any:
             return reduce(partial(_add, budget), terms)
         size += len(term)
     # only for long ones is it worth asking whether they are narrow
-    budget.memory -= (size if size > 200 and all(map(str.isascii, terms)) else 4 * size) + 64
+    budget.memory -= (size if size > 1000 and all(map(str.isascii, terms)) else 4 * size) + 64
     if budget.memory < 0:
         budget.exceeded()
     return "".join(terms)
@@ -152,6 +152,8 @@ def ordered(function: Callable[[Any, Any], Any]) -> Callable[[Budget, Any, Any],
     """A comparison, priced."""
 
     def compare(budget: Budget, left: Any, right: Any) -> Any:
+        if type(left) is int and type(right) is int:
+            return function(left, right)
         _price_comparison(budget, left, right)
         return function(left, right)
 
@@ -171,7 +173,8 @@ def contains(budget: Budget, part: Any, whole: Any) -> bool:
     if isinstance(whole, str):
         if isinstance(part, str):
             price_search(budget, whole, part)
-    elif isinstance(whole, (dict, VIEWS[0])):
+        return part in whole
+    if isinstance(whole, (dict, VIEWS[0])):
         check_key(part)
     elif isinstance(whole, SIZED):
         budget.spend(len(whole) * (1 + (budget.weigh(part) >> 6)))
@@ -192,8 +195,12 @@ def price_search(budget: Budget, whole: str, part: str, backwards: bool = False)
 
     Except for long parts of long texts: Python looks for those in linear time, though only forwards.
     """
-    compared = len(part) if backwards or len(whole) < 2500 else min(len(part), 100)
-    budget.read(whole, 1 + compared // 4)
+    length, compared = len(whole), len(part)
+    if compared > 100 and length >= 2500 and not backwards:
+        compared = 100
+    budget.work -= length * (1 + compared // 4) >> 6  # as budget.read() does; most templates look for many texts
+    if budget.work < 0:
+        budget.exceeded()
 
 
 def check_key(key: Any) -> Any:

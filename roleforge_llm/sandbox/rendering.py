@@ -17,7 +17,7 @@ from roleforge_llm.sandbox.environments import Dialect, GuardedContext, environm
 from roleforge_llm.sandbox.limits import check_length, check_tree
 from roleforge_llm.sandbox.plaindata import Plain
 
-__all__ = ["parse", "render_template"]
+__all__ = ["compiled", "parse", "render_template", "run"]
 
 _LOADING: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
 _LONGEST_MESSAGE: Final = 1000
@@ -39,7 +39,11 @@ def parse(dialect: Dialect, text: str, filename: str) -> nodes.Template:
 
 def render_template(dialect: Dialect, text: str, filename: str, variables: Mapping[str, Plain]) -> str:
     """Render *text* with *variables*, compiled once per process. Raises :class:`TemplateError` with file and line."""
-    template = _compiled(dialect, text, filename)
+    return run(_compiled(dialect, text, filename), filename, variables)
+
+
+def run(template: Template, filename: str, variables: Mapping[str, Plain]) -> str:
+    """What *template* makes of *variables*. Raises :class:`TemplateError` with file and line."""
     context = cast("GuardedContext", template.new_context(dict(variables)))
     context.budget = Budget(variables)
     try:
@@ -53,7 +57,11 @@ def render_template(dialect: Dialect, text: str, filename: str, variables: Mappi
 
 @lru_cache(maxsize=512)
 def _compiled(dialect: Dialect, text: str, filename: str) -> Template:
-    tree = parse(dialect, text, filename)
+    return compiled(dialect, parse(dialect, text, filename), filename)
+
+
+def compiled(dialect: Dialect, tree: nodes.Template, filename: str) -> Template:
+    """*tree*, ready to run; it is changed on the way. Raises :class:`TemplateError` with file and line."""
     used = environment(dialect)
     try:
         charge(tree)

@@ -107,6 +107,15 @@ def test_a_chat_profile_cannot_continue_and_says_what_was_received(make):
     assert caught.value.attempts[0].next == "no profile left (this profile cannot continue a broken reply)"
 
 
+@pytest.mark.parametrize("settings", [{"format": "json"}, {}])
+def test_a_reply_that_must_follow_a_schema_is_not_continued_where_that_would_begin_anew(make, settings):
+    bench = make(a=(['{"a', BROKEN], ['{"a": 1}']), settings={"a": settings})
+    asked = {} if settings else {"response_format": {"type": "json_object"}}
+    with pytest.raises(rf.AllProfilesFailed) as caught:
+        read(bench.client.stream(HELLO, **asked))
+    assert (caught.value.partial, bench.counts()) == ('{"a', {"a": 1})
+
+
 def test_a_chat_profile_whose_server_continues_a_prefill_goes_on(make):
     bench = make(a=(["Once ", BROKEN], ["upon"]), settings={"a": {"endpoint": "chat", "chatPrefill": True}})
     pieces, _ = read(bench.client.stream(HELLO))

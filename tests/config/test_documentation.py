@@ -15,12 +15,28 @@ from roleforge_llm.profiles import bounds_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
 TABLES = [Root, ProfileTable, SamplerTable, RetryConfig, Timeouts, PluginSettings]
+SECTIONS = {
+    "Top level": Root,
+    "A profile": ProfileTable,
+    "Sampler": SamplerTable,
+    "Retries": RetryConfig,
+    "Time limits": Timeouts,
+    "Plugins": PluginSettings,
+}
 ROWS = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*$", PAGE, flags=re.MULTILINE)}
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_is_documented_in_every_spelling(table: type) -> None:
     assert [key for key in spellings(table) if f"`{key}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize(("heading", "table"), SECTIONS.items())
+def test_every_documented_key_exists_under_its_table(heading: str, table: type) -> None:
+    section = re.split(r"^##+ ", PAGE.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    rows = re.findall(r"^\| `(\w+)` \|(?: `(\w+)` \|)?", section, flags=re.MULTILINE)
+    assert {key for key, _ in rows} == set(spellings(table).values())
+    assert {camel for _, camel in rows if camel} <= set(spellings(table))
 
 
 def test_every_section_of_others_is_documented() -> None:

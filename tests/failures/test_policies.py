@@ -63,7 +63,9 @@ def test_a_delay_that_is_no_number_of_seconds_falls_back(
     assert client(profiles, policy(lambda _: rf.Retry(delay))).complete(HELLO).profile == "b"
 
 
-@pytest.mark.parametrize("order", [None, 5, [["a"]], (1 / n for n in (1, 0))], ids=repr)
+@pytest.mark.parametrize(
+    "order", [None, 5, [["a"]], (1 / n for n in (1, 0))], ids=["nothing", "a number", "no names", "breaks off"]
+)
 def test_an_order_that_is_none_leaves_the_profiles_as_they_are(
     client: Callable[..., rf.Client], server: FaultServer, order: Any
 ) -> None:
