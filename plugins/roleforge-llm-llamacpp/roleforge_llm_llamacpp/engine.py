@@ -15,6 +15,13 @@ import sys
 import threading
 from typing import TypedDict
 
+HTTP_THREADS = 64
+"""Each serves one connection, and stays with it for 5 s after an answer; by itself llama.cpp has about four."""
+
+
+CACHE_MIB = 512
+"""For prompts that have lost their slot; by itself llama.cpp takes up to 8192 of the machine's memory."""
+
 
 class Settings(TypedDict):
     """*context* is the window of each slot in tokens, *slots* how many conversations run side by side.
@@ -90,6 +97,8 @@ def start(settings: Settings) -> tuple[str, object]:
     parameters.n_parallel = settings["slots"]
     if settings["threads"] is not None:
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = settings["threads"]
+    parameters.n_threads_http = HTTP_THREADS
+    parameters.cache_ram_mib = CACHE_MIB
     parameters.endpoint_slots = False  # would show prompts
     parameters.ui = False
     parameters.verbosity = 1  # errors only

@@ -24,6 +24,8 @@ def model_file(model: str | None) -> Path:
         raise InvalidRequest(f"the profile names no model; {_advice()}", kind="model")
     path = CANARIES.get(model) or Path(model).expanduser()
     try:
+        if path.exists() and not path.is_file():  # to open a pipe would wait for somebody who writes into it
+            raise InvalidRequest(f"{path} is no file; {_advice()}", kind="model")
         with path.open("rb") as file:
             magic = file.read(4)
     except FileNotFoundError:

@@ -102,7 +102,7 @@ class LlamaServer:
         try:
             async with asyncio.timeout(seconds):
                 # Shielded, because other callers wait for the same future.
-                return await asyncio.shield(asyncio.wrap_future(self._url))
+                return await asyncio.shield(_noticed(asyncio.wrap_future(self._url)))
         except TimeoutError:
             raise self._still_loading(seconds) from None
         except NotStartedError as error:
@@ -125,6 +125,12 @@ class LlamaServer:
         assert self._process.stdin is not None
         self._process.stdin.close()  # else the server would outlive the process that started it
         self._process.poll()  # finds that this is no child of ours, which settles the object
+
+
+def _noticed(found: asyncio.Future[str]) -> asyncio.Future[str]:
+    """*found*, whose exception asyncio need not complain of where nobody waits for it any longer."""
+    found.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return found
 
 
 def _spawn(log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,20 @@ def test_a_file_that_is_no_gguf_is_refused_before_anything_starts(tmp_path: Path
         model_file(str(tmp_path / "m.gguf"))
 
 
-@pytest.mark.parametrize("name", [".", "a\0b", "x" * 5000])
-def test_what_is_no_file_is_an_error_of_ours(name: str) -> None:
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000])
+def test_what_is_no_name_of_a_file_is_an_error_of_ours(name: str) -> None:
     with pytest.raises(InvalidRequest, match="cannot be read"):
         model_file(name)
+
+
+def test_so_is_what_is_no_file(tmp_path: Path) -> None:
+    found = [tmp_path]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.gguf")
+        found.append(tmp_path / "pipe.gguf")
+    for path in found:
+        with pytest.raises(InvalidRequest, match="is no file; set model to"):
+            model_file(str(path))
 
 
 @pytest.mark.parametrize("name", [None, ""])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import http.client
 import json
 import os
 import select
@@ -12,6 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -93,6 +95,17 @@ def test_it_takes_requests_only_with_its_key(server: LlamaServer) -> None:
     assert caught.value.code == 401
 
 
+def test_connections_that_come_at_once_do_not_wait_for_each_other(server: LlamaServer) -> None:
+    """A thread of llama.cpp's that has answered first waits 5 s for another request on the same connection."""
+    address = server.url().removeprefix("http://")
+    with ExitStack() as stack:
+        several = [stack.enter_context(closing(http.client.HTTPConnection(address, timeout=4))) for _ in range(20)]
+        for connection in several:
+            connection.request("GET", "/health")
+        for connection in several:
+            assert connection.getresponse().read()
+
+
 def test_closing_ends_the_process(server: LlamaServer) -> None:
     assert server.alive
     server.close()
@@ -138,7 +151,7 @@ def test_it_is_gone_when_its_parent_is_killed(parent: ParentRunner) -> None:
 def test_it_is_gone_when_its_parent_is_killed_although_a_process_forked_from_that_lives_on(
     parent: ParentRunner,
 ) -> None:
-    process, server = parent("pid = os.fork()\nprint('forked', flush=True)\nsys.stdin.read()")
+    process, server = parent("pid = os.fork()\nos.write(1, b'forked\\n')\nsys.stdin.read()")
     assert line_of(process) == line_of(process) == "forked\n"
     process.kill()
     assert ends(server)
@@ -216,6 +229,24 @@ def test_many_threads_and_tasks_wait_for_the_same_start(start: Starter) -> None:
     for thread in threads:
         thread.join()
     assert {*found, *urls} == {server.url()}
+
+
+def test_what_becomes_of_a_server_that_nobody_waits_for_any_longer_is_no_complaint_of_asyncio() -> None:
+    complaints: list[object] = []
+
+    async def wait() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        with STARTING:
+            server = LlamaServer(model_file("canary"))
+        with pytest.raises(Timeout):
+            await server.aurl(0)
+        server.close()
+        with pytest.raises(InvalidRequest):
+            await server.aurl(60)
+
+    asyncio.run(wait())
+    gc.collect()
+    assert complaints == []
 
 
 def test_an_async_wait_ends_with_its_limit(start: Starter) -> None:
