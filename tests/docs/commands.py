@@ -17,6 +17,9 @@ RUN_ELSEWHERE = {
     "pip install -r tests/requirements.txt",
     "pip install -r tests/requirements.txt -e .[dev]",
     "pytest",
+    "pip install -e .[docs]",
+    "sphinx-build -W --keep-going -n -c docs . site",
+    "python -m tests.docs.offline site",
     ".ci/run",
 }
 """Commands that a page may show without running them: .ci/run runs them, and itself."""

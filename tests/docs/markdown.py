@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["REPOSITORY", "Block", "Directive", "Page", "all_pages"]
+__all__ = ["REPOSITORY", "Block", "Directive", "Page", "all_pages", "heading_slug"]
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ class Page:
         seen: Counter[str] = Counter()
         found = set()
         for heading in _HEADING.findall(self._prose()):
-            slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+            slug = heading_slug(heading)
             found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
             seen[slug] += 1
         return found
@@ -107,6 +107,11 @@ class Page:
 
     def _line(self, position: int) -> int:
         return self.text.count("\n", 0, position) + 1
+
+
+def heading_slug(heading: str) -> str:
+    """What a heading is called in a link, in GitHub's spelling."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
 def all_pages() -> list[Page]:

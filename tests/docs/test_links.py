@@ -26,6 +26,19 @@ def test_the_index_leads_to_every_page_of_the_documentation() -> None:
     assert pages <= set(index.links)
 
 
+def test_the_index_leads_to_every_plugin_of_the_repository() -> None:
+    index = Page.read(REPOSITORY / "docs" / "index.md")
+    pages = {f"../plugins/{path.parent.name}/README.md" for path in (REPOSITORY / "plugins").glob("*/README.md")}
+    assert pages <= set(index.links)
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    docs = REPOSITORY / "docs"
+    shown = {line.strip() for line in (docs / "conf.py").read_text(encoding="utf-8").splitlines()}
+    pages = {str(path.relative_to(docs).with_suffix("")) for path in [*docs.glob("*.md"), *docs.glob("api/*.rst")]}
+    assert pages - {"index"} <= shown
+
+
 def test_the_readme_leads_to_configuration_templates_backends_and_failures() -> None:
     names = ("CONFIGURATION", "TEMPLATE_GUIDE", "BACKEND_SUPPORT", "ERROR_HANDLING")
     assert {f"docs/{name}.md" for name in names} <= set(Page.read(REPOSITORY / "README.md").links)
@@ -34,4 +47,4 @@ def test_the_readme_leads_to_configuration_templates_backends_and_failures() -> 
 def test_the_readme_shows_the_two_commands() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     assert "\n$ pip install . ./plugins/roleforge-llm-llamacpp && roleforge-llm demo\n" in text
-    assert "\n$ pip install -r tests/requirements.txt && pytest\n" in text
+    assert "\n$ pip install -r tests/requirements.txt && pytest -n 2\n" in text
