@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from roleforge_llm.batch.answered import Answered
+from roleforge_llm.batch.answered import Answered, head_of_a_row
 from roleforge_llm.batch.results import BatchResult
 from roleforge_llm.errors import BatchError
 
@@ -44,8 +44,18 @@ class Journal:
         self.rows = answered.count
 
     @classmethod
-    def open(cls, path: str, *, resume: bool = False, overwrite: bool = False, block: int = 0) -> Journal:
+    def open(
+        cls,
+        path: str,
+        *,
+        resume: bool = False,
+        retry_failed: bool = False,
+        overwrite: bool = False,
+        block: int = 0,
+    ) -> Journal:
         """The output at *path*, "-" being stdout.
+
+        With *retry_failed* a resumed output loses its failed rows, which then are not answered.
 
         Raises :class:`BatchError` for a file with rows, unless it is to *resume* or to *overwrite*, for one that is no
         output of a batch, and for one that another batch is writing to.
@@ -59,7 +69,11 @@ class Journal:
         except OSError as error:
             raise BatchError(f"{path}: cannot be written: {error.strerror}") from None
         try:
-            return cls(descriptor, _prepared(descriptor, path, resume, overwrite), path, block=block)
+            answered = _prepared(descriptor, path, resume, overwrite)
+            if retry_failed and answered.failed:
+                descriptor = _without_failed(descriptor, path)
+                answered = _prepared(descriptor, path, resume, overwrite)
+            return cls(descriptor, answered, path, block=block)
         except BaseException:
             os.close(descriptor)
             raise
@@ -129,6 +143,28 @@ def _prepared(descriptor: int, path: str, resume: bool, overwrite: bool) -> Answ
         answered, whole = Answered.of(rows, path)
     os.ftruncate(descriptor, whole)
     return answered
+
+
+def _without_failed(descriptor: int, path: str) -> int:
+    """Put a file without the failed rows in the place of *descriptor*'s; gives the new one's descriptor.
+
+    It is written beside the old one first: whenever this is killed, one of the two is whole under its name.
+    """
+    target = os.path.realpath(path)
+    beside = Path(f"{target}.new")
+    fresh = os.open(beside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        _lock(fresh, path)
+        with Path(target).open("rb") as rows, open(fresh, "wb", closefd=False) as kept:
+            kept.writelines(row for row in rows if (head := head_of_a_row(row)) is not None and head[2])
+        beside.chmod(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        os.fsync(fresh)
+        beside.replace(target)
+    except BaseException:
+        os.close(fresh)
+        raise
+    os.close(descriptor)
+    return fresh
 
 
 def _lock(descriptor: int, path: str) -> None:

@@ -34,6 +34,7 @@ def _concurrency(_: click.Context, __: click.Parameter, value: str) -> Concurren
 @click.option("--limit", "limits", metavar="PROFILE=N", multiple=True, help="Requests at once on one profile.")
 @click.option("--in-order", is_flag=True, help="Write the results in the order of the rows.")
 @click.option("--resume", is_flag=True, help="Go on with an output that was interrupted.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: ask again for the rows that have failed.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that is there already.")
 @click.option("--grace", type=click.FloatRange(0), default=30.0, help="Seconds for rows in flight after Ctrl-C.")
 @click.option("--render-only", is_flag=True, help="Write prompts instead of replies; nothing is sent.")
@@ -53,6 +54,7 @@ def batch(  # noqa: PLR0917  # one parameter for each option
     *,
     in_order: bool,
     resume: bool,
+    retry_failed: bool,
     overwrite: bool,
     render_only: bool,
     as_json: bool,
@@ -64,6 +66,8 @@ def batch(  # noqa: PLR0917  # one parameter for each option
     the output cannot be written, 2 for a wrong usage or configuration, and 130 after Ctrl-C (143 after SIGTERM).
     """
     _check(output, format_name, resume=resume, overwrite=overwrite, render_only=render_only, as_json=as_json)
+    if retry_failed and not resume:
+        raise click.UsageError("--retry-failed needs --resume: it goes on with an output that has failed rows")
     found = _limits(limits)
     with Input.open(source) as opened:
         if opened.is_same_file(output):
@@ -73,7 +77,9 @@ def batch(  # noqa: PLR0917  # one parameter for each option
             if render_only
             else Asking(settings, profile, concurrency, max_concurrency, found, in_order=in_order, grace=grace)
         )
-        with Journal.open(output, resume=resume, overwrite=overwrite, block=mode.block) as journal:
+        with Journal.open(
+            output, resume=resume, retry_failed=retry_failed, overwrite=overwrite, block=mode.block
+        ) as journal:
             code = BatchRun(mode, opened, journal, as_json=as_json).run()
     raise click.exceptions.Exit(code)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roleforge_llm as rf
 from roleforge_llm.batch.ids import SeenIds
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers() | st.text()))
 def test_an_id_is_refused_exactly_where_it_was_seen_before(ids):
     seen, known = SeenIds(), set()

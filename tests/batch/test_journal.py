@@ -45,7 +45,7 @@ def answered(path):
         return [line.number for line in lines() if journal.answered.has(line)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.permutations(range(1, 9)), st.integers(0, 2000))
 def test_a_file_cut_anywhere_goes_on_where_its_last_whole_row_ends(tmp_path, order, cut):
     path = tmp_path / "out.jsonl"
@@ -99,6 +99,21 @@ def test_failed_rows_are_answered_and_counted(tmp_path):
         assert (journal.answered.count, journal.answered.failed, journal.rows) == (2, 1, 2)
 
 
+def test_a_link_to_an_output_stays_a_link_when_failed_rows_are_taken_out(tmp_path):
+    path, link = tmp_path / "out.jsonl", tmp_path / "link"
+    path.write_bytes(row(1) + row(2, error=rf.RowError("bad", "json")) + row(3)[:-9])
+    path.chmod(0o640)
+    link.symlink_to(path)
+    with Journal.open(str(link), resume=True, retry_failed=True) as journal:
+        assert (journal.answered.count, journal.answered.failed) == (1, 0)
+        with pytest.raises(rf.BatchError, match="another batch"):
+            Journal.open(str(path), resume=True)
+        journal.append(row(2))
+    assert path.read_bytes() == row(1) + row(2)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_rows_are_on_their_way_to_the_disk_as_soon_as_they_are_appended(tmp_path):
     path = tmp_path / "out.jsonl"
     with Journal.open(str(path)) as journal:
@@ -132,6 +147,7 @@ def answers(*numbers):
     return found
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 8)))
 def test_the_same_input_passes(numbers):
     found = answers(*numbers)

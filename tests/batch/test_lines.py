@@ -7,7 +7,7 @@ import json
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roleforge_llm as rf
@@ -25,6 +25,7 @@ def line(data, number=1):
     return Line(number, data, len(data), zlib.crc32(data))
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_lines_do_not_depend_on_how_the_file_comes(pieces):
     whole = b"".join(pieces)
@@ -32,6 +33,7 @@ def test_lines_do_not_depend_on_how_the_file_comes(pieces):
     assert split(pieces) == expected
 
 
+@settings(deadline=None)
 @given(PIECES, st.integers(1, 4))
 def test_a_line_beyond_the_limit_is_known_by_its_size_and_checksum_and_not_kept(pieces, limit):
     whole = b"".join(pieces)
@@ -83,6 +85,7 @@ def test_a_row_of_a_file_has_the_checksum_of_its_line():
     assert read_line(line(data)).checksum == f"{zlib.crc32(data):08x}"
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_line_is_a_row_or_a_row_error(data):
     with contextlib.suppress(rf.RowError):

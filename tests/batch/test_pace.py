@@ -6,7 +6,7 @@ import heapq
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roleforge_llm.batch.pace import Pace
@@ -35,6 +35,7 @@ def simulated(pace, latency, requests, *, capacity=None, spread=0.0, seed=0):
     return limits, now
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 300),
     st.lists(st.tuples(st.booleans(), st.floats(0, 10), st.floats(0, 100), st.integers(1, 300)), max_size=200),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roleforge_llm as rf
@@ -77,6 +77,7 @@ def test_what_is_no_row_says_why(data, kind, words):
     assert "\n" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, JSON) | JSON)
 def test_anything_is_a_row_or_a_row_error(data):
     with contextlib.suppress(rf.RowError):

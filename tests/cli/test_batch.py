@@ -158,6 +158,7 @@ def test_fallbacks_are_those_of_the_profile_and_are_told(run, config, rows, serv
     ("options", "words"),
     [
         (["--resume", "--overwrite"], "give one of them"),
+        (["--retry-failed"], "needs --resume"),
         (["--format", "chatml"], "--format needs --render-only"),
         (["--concurrency", "0"], "neither a whole number from 1 nor auto"),
         (["--concurrency", "many"], "nor auto"),
@@ -230,6 +231,20 @@ def test_resuming_what_is_complete_does_nothing_and_tells_of_its_failures(batch,
     assert "before: 3 rows, 1 of them failed" in done.err
     assert out.read_bytes() == before
     assert server.count == 2
+
+
+def test_failed_rows_are_asked_again_where_that_is_wanted(batch, rows, out, server):
+    rows(*numbered(4), b"{")
+    session = server.session(["ok", "400", "400", "ok"])
+    assert batch("--concurrency", "1", baseURL=session.base_url).code == 1
+    done = batch("--resume", "--retry-failed", "--json")
+    assert done.code == 1
+    assert (done.json["earlier"], done.json["ok"], done.json["errors"]) == (2, 2, {"RowError json": 1})
+    assert Counter((row["line"], row["ok"]) for row in read(out)) == Counter(
+        {(1, True): 1, (2, True): 1, (3, True): 1, (4, True): 1, (5, False): 1}
+    )
+    assert server.count == 2
+    assert sorted(path.name for path in out.parent.glob("out*")) == ["out.jsonl"]
 
 
 def test_resuming_what_never_began_begins_it(batch, rows, out):
