@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
@@ -15,7 +14,7 @@ from roleforge_llm.batch.reading import RowReader
 from roleforge_llm.batch.results import BatchResult
 from roleforge_llm.batch.rows import BatchRow
 from roleforge_llm.batch.running import Batch
-from roleforge_llm.cli.options import Settings
+from roleforge_llm.cli.options import Settings, tell_log
 from roleforge_llm.cli.output import say
 from roleforge_llm.profiles import UnsetVariable
 
@@ -89,7 +88,8 @@ class Asking:
             with suppress(UnsetVariable):
                 secrets += each.secrets()
         self.mask = Mask(secrets)
-        _quieten()
+        # They stand in the rows; a line for each of a million would hide the progress.
+        tell_log(attempts=False)
 
     async def results(self, reader: RowReader, source: Input) -> AsyncGenerator[BatchResult, None]:
         """The replies."""
@@ -148,10 +148,3 @@ def _makers(settings: Settings, profile: str | None) -> Callable[[BatchRow], Pro
     makers = ProfilePrompts(config, settings.host(), profile)
     makers.of(config.profile(profile).name)
     return makers
-
-
-def _quieten() -> None:
-    """Failed attempts stand in the rows; a line for each of a million would hide the progress."""
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s")
-        logging.getLogger("stamina").setLevel(logging.ERROR)

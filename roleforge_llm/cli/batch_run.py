@@ -102,10 +102,9 @@ class BatchRun:
             self._signal = number
             self._mode.stop()
             if self._mode.grace:
-                say(
-                    f"finishing {self._mode.at_once or 'what is under way'}, for up to {self._mode.grace:g} s; "
-                    "interrupt again to end at once"
-                )
+                now = f" ({self._mode.at_once})" if self._mode.at_once else ""
+                grace = f"{self._mode.grace:g} s"
+                say(f"finishing what is under way{now}, for up to {grace}; interrupt again to end at once")
             loop.call_later(self._mode.grace, task.cancel)
 
         def received(number: int, _: FrameType | None) -> None:

@@ -75,7 +75,7 @@ def test_a_second_interruption_ends_at_once(tmp_path):
         process = setting.start()
         setting.wait_for_requests(4, process)
         process.send_signal(signal.SIGINT)
-        assert process.stderr.readline().startswith(b"finishing 4 of 4")
+        assert process.stderr.readline().startswith(b"finishing what is under way (4 of 4 at once)")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         assert process.returncode == 130

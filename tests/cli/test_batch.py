@@ -334,9 +334,11 @@ def piped(*arguments, stdin, cwd):
     )
 
 
-def test_rows_come_from_stdin_and_results_go_to_stdout(batch, rows, tmp_path):
-    batch(source="gone.jsonl")  # writes the configuration
+def test_rows_come_from_stdin_and_results_go_to_stdout_and_failed_attempts_are_not_logged(batch, server, tmp_path):
+    batch(source="gone.jsonl", baseURL=server.session(["400", "ok"]).base_url)  # writes the configuration
     lines = "".join(json.dumps(row) + "\n" for row in numbered(30)).encode()
     done = piped("batch", "-", "-o", "-", "--in-order", stdin=lines, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1
+    assert b"30 rows in" in done.stderr
+    assert b"LLM API call" not in done.stderr
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [f"r{n}" for n in range(1, 31)]
