@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
@@ -34,23 +36,24 @@ class BatchRun:
         self._tally = Tally.after(journal.answered)
         self._signal: int | None = None
         self._lost: OSError | None = None
+        self._began = time.monotonic()
 
     def run(self) -> int:
         """Run it, and tell what it came to. Gives the exit code. Raises :class:`BatchError` before anything is sent."""
         answered = self._journal.answered
         if self._source.size is not None and answered.count:
             answered.check(lines_of(self._source.pieces()))
-        began = time.monotonic()
         try:
             asyncio.run(self._work())
         finally:
-            self._tell(time.monotonic() - began)
+            self._tell()
         if self._signal is not None:
             return 128 + self._signal
         return 0 if self._tally.all_ok and self._lost is None else 1
 
     async def _work(self) -> None:
-        meter = Meter(self._tally, self._reader, self._mode, self._source.size, time.monotonic())
+        self._began = time.monotonic()
+        meter = Meter(self._tally, self._reader, self._mode, self._source.size, self._began)
         beside = [asyncio.create_task(display_for(meter).show()), asyncio.create_task(self._sync())]
         try:
             with self._signals(asyncio.get_running_loop(), asyncio.current_task()):
@@ -58,10 +61,19 @@ class BatchRun:
         except asyncio.CancelledError:
             if self._signal is None:
                 raise
+            self._leave(128 + self._signal)
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+    def _leave(self, code: int) -> None:
+        """End at once, even where a backend asks in threads: nobody can interrupt them, and Python waits for them."""
+        if all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate()):
+            return
+        self._journal.close()
+        self._tell()
+        os._exit(code)
 
     async def _write(self) -> None:
         async with aclosing(self._mode.results(self._reader, self._source)) as results:
@@ -119,7 +131,8 @@ class BatchRun:
 
     # ------------------------------------------------------------------ telling
 
-    def _tell(self, seconds: float) -> None:
+    def _tell(self) -> None:
+        seconds = time.monotonic() - self._began
         for line in summary(self._tally, seconds):
             say(line)
         where = self._journal.name

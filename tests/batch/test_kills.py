@@ -82,6 +82,39 @@ def test_a_second_interruption_ends_at_once(tmp_path):
         assert setting.lines() == []
 
 
+SLEEPY = """
+import time
+import roleforge_llm as rf
+
+class Sleepy(rf.Backend):
+    def complete(self, request):
+        print("asked", flush=True)
+        time.sleep(60)
+
+@rf.hookimpl
+def roleforge_backends():
+    return [rf.BackendSpec("sleepy", Sleepy)]
+"""
+
+
+def test_a_second_interruption_ends_what_cannot_be_interrupted(tmp_path):
+    """A backend without asyncio is asked in a thread, for which Python would wait."""
+    with Setting(tmp_path, 3, seconds=0) as setting:
+        (tmp_path / "sleepy.py").write_text(SLEEPY)
+        (tmp_path / "sleepy-1.0.dist-info").mkdir()
+        (tmp_path / "sleepy-1.0.dist-info" / "METADATA").write_text("Name: sleepy\nVersion: 1.0\n")
+        (tmp_path / "sleepy-1.0.dist-info" / "entry_points.txt").write_text("[roleforge_llm]\nsleepy = sleepy\n")
+        (tmp_path / "roleforge-llm.json").write_text('{"profiles": {"main": {"backend": "sleepy"}}}')
+        process = setting.start(stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"asked\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline().startswith(b"finishing")
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[1]
+        assert process.returncode == 130
+        assert b"interrupted; out.jsonl has 0 rows: go on with --resume" in said
+
+
 def test_an_interruption_while_it_waits_for_a_pipe_ends_it(tmp_path):
     with Setting(tmp_path, 1, seconds=0) as setting:
         process = setting.start("--grace", "0.1", source="-", stdin=subprocess.PIPE)
