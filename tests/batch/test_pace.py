@@ -72,6 +72,14 @@ def test_it_stays_near_what_a_server_does_at_once(slots, seed):
     assert max(1, slots // 2) <= settled[len(settled) // 2] <= max(4, slots * 2)
 
 
+def test_it_leaves_the_maximum_again_where_that_has_become_too_much():
+    pace = Pace(16)
+    simulated(pace, lambda _: 1.0, 200)
+    assert pace.limit == 16
+    simulated(pace, lambda n: max(1.0, n / 2), 20_000)
+    assert pace.limit <= 8
+
+
 def test_it_finds_down_again_after_a_server_has_lost_slots():
     pace = Pace(256)
     simulated(pace, lambda n: max(1.0, n / 64), 5000)
