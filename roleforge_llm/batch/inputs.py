@@ -43,9 +43,10 @@ class Input:
     def is_same_file(self, path: str) -> bool:
         """Whether *path* leads to this very file."""
         try:
-            return self.size is not None and os.path.samestat(os.fstat(self._descriptor), os.stat(path))  # noqa: PTH116
+            own, other = os.fstat(self._descriptor), Path(path).stat()
         except OSError:
             return False
+        return stat.S_ISREG(own.st_mode) and os.path.samestat(own, other)
 
     def pieces(self) -> Iterator[bytes]:
         """All of a file, from its beginning. Raises :class:`BatchError`."""

@@ -30,13 +30,15 @@ def _concurrency(_: click.Context, __: click.Parameter, value: str) -> Concurren
 @click.option(
     "--concurrency", metavar="N|auto", default="auto", callback=_concurrency, help="Rows at once; auto finds it out."
 )
-@click.option("--max-concurrency", type=click.IntRange(1), default=256, help="The most that auto may try.")
+@click.option("--max-concurrency", metavar="N", type=click.IntRange(1), default=256, help="The most for auto (256).")
 @click.option("--limit", "limits", metavar="PROFILE=N", multiple=True, help="Requests at once on one profile.")
 @click.option("--in-order", is_flag=True, help="Write the results in the order of the rows.")
 @click.option("--resume", is_flag=True, help="Go on with an output that was interrupted.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: ask again for the rows that have failed.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that is there already.")
-@click.option("--grace", type=click.FloatRange(0), default=30.0, help="Seconds for rows in flight after Ctrl-C.")
+@click.option(
+    "--grace", metavar="SECONDS", type=click.FloatRange(0), default=30.0, help="For rows under way after Ctrl-C (30)."
+)
 @click.option("--render-only", is_flag=True, help="Write prompts instead of replies; nothing is sent.")
 @click.option("--format", "format_name", metavar="FORMAT", help="With --render-only: a prompt format for all rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")

@@ -19,7 +19,7 @@ AT_ONCE = 4
 @pytest.mark.parametrize(
     ("kills", "order"),
     [
-        (4, ["--in-order"]),
+        (3, ["--in-order"]),
         (2, []),
         pytest.param(50, ["--in-order"], marks=pytest.mark.nightly),
         pytest.param(50, [], marks=pytest.mark.nightly),

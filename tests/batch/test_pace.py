@@ -64,10 +64,10 @@ def test_it_doubles_at_first():
 
 
 @pytest.mark.parametrize("slots", [1, 4, 32])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_stays_near_what_a_server_does_at_once(slots, seed):
     """Such a server does so many at once, and lets the others wait: their latency grows with their number."""
-    limits, _ = simulated(Pace(256), lambda n: max(1.0, n / slots), 10_000, spread=0.2, seed=seed)
+    limits, _ = simulated(Pace(256), lambda n: max(1.0, n / slots), 6000, spread=0.2, seed=seed)
     settled = sorted(limits[1000:])
     assert max(1, slots // 2) <= settled[len(settled) // 2] <= max(4, slots * 2)
 

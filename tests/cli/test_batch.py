@@ -193,6 +193,9 @@ def test_the_input_is_never_the_output(batch, rows, tmp_path):
     rows(*numbered(1))
     before = (tmp_path / "in.jsonl").read_bytes()
     assert "the output is the input" in batch("--overwrite", output="./in.jsonl").err
+    with (tmp_path / "in.jsonl").open("rb") as stdin:
+        done = piped("batch", "-", "-o", "in.jsonl", "--overwrite", stdin=stdin, cwd=tmp_path)
+    assert b"the output is the input" in done.stderr
     assert (tmp_path / "in.jsonl").read_bytes() == before
 
 
@@ -324,9 +327,10 @@ def test_a_profile_whose_server_renders_is_refused_for_all_at_once(run, config, 
 
 
 def piped(*arguments, stdin, cwd):
+    given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
     return subprocess.run(
         [sys.executable, "-m", "roleforge_llm", *arguments],
-        input=stdin,
+        **given,
         capture_output=True,
         cwd=cwd,
         timeout=60,
