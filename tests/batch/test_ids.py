@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import roleforge_llm as rf
@@ -12,6 +12,7 @@ from roleforge_llm.batch.ids import SeenIds
 
 @settings(deadline=None)
 @given(st.lists(st.integers() | st.text()))
+@example([5, "5"])
 def test_an_id_is_refused_exactly_where_it_was_seen_before(ids):
     seen, known = SeenIds(), set()
     for each in ids:
