@@ -62,6 +62,8 @@ def test_no_secret_is_in_a_message_or_a_partial_text():
     row = failed(everywhere()).to_dict(lambda text: text.replace("abc", "***"))
     assert "abc" not in json.dumps(row)
     assert row["error"]["partial"] == "he said ***"
+    row = failed(rf.PluginError("it said abc")).to_dict(lambda text: text.replace("abc", "***"))
+    assert row["error"]["message"] == "it said ***"
 
 
 @pytest.mark.parametrize(

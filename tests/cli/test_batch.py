@@ -277,6 +277,15 @@ def test_another_input_is_refused_before_anything_is_sent(batch, rows, out, serv
     assert server.count == 3
 
 
+def test_nothing_is_sent_for_the_lines_before_the_one_that_is_another(batch, rows, out, server):
+    rows(*numbered(3))
+    batch("--in-order")
+    out.write_bytes(out.read_bytes().splitlines(keepends=True)[2])
+    rows(*numbered(2), {"messages": HELLO})
+    assert "line 3 is not the one" in batch("--resume").err
+    assert server.count == 3
+
+
 def test_an_input_that_has_grown_is_the_same_input(batch, rows, server):
     rows(*numbered(3))
     batch()
