@@ -295,6 +295,22 @@ def test_after_stop_only_what_was_in_flight_comes(gated, rows):
     assert len(a.asked) == 5
 
 
+def test_rows_that_are_given_up_hold_no_others_up(gated):
+    client, a, b = gated(a={}, b={})
+    a.held = {"1"}
+    given = [row("1", profile="a"), row("2", profile="a"), row("3", profile="b")]
+
+    async def scenario():
+        async with client.batch(given, limits={"a": 1}, in_order=True) as batch:
+            waiting = asyncio.ensure_future(anext(batch))
+            await until(lambda: a.now == 1 and b.asked and not b.now)
+            batch.stop()
+            a.release()
+            return [await waiting, *[result async for result in batch]]
+
+    assert lines(run(scenario())) == [1, 3]
+
+
 @pytest.mark.parametrize("in_order", [False, True])
 def test_stop_ends_a_batch_that_waits_for_rows(gated, in_order):
     left = []
