@@ -70,6 +70,16 @@ def test_an_interrupted_batch_finishes_what_is_in_flight(tmp_path):
         assert "--resume" in said
 
 
+def test_an_interrupted_batch_waits_no_longer_than_its_grace(tmp_path):
+    with Setting(tmp_path, 100, seconds=60) as setting:
+        process = setting.start("--grace", "0.2")
+        setting.wait_for_requests(4, process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert setting.lines() == []
+
+
 def test_a_second_interruption_ends_at_once(tmp_path):
     with Setting(tmp_path, 100, seconds=60) as setting:
         process = setting.start()
