@@ -49,6 +49,7 @@ TEMPLATE_GUIDE
 FORMATS
 FORGED_TURNS
 ERROR_HANDLING
+SCALING
 PERFORMANCE
 ```
 
@@ -73,6 +74,7 @@ api/clients
 api/messages
 api/configuration
 api/replies
+api/batches
 api/exceptions
 api/plugins
 api/backends

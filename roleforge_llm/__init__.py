@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from roleforge_llm.backends import ServerTemplate as ServerTemplate
     from roleforge_llm.backends import Usage as Usage
     from roleforge_llm.backends import estimate_tokens as estimate_tokens
+    from roleforge_llm.batch import Batch as Batch
+    from roleforge_llm.batch import BatchResult as BatchResult
+    from roleforge_llm.batch import BatchRow as BatchRow
     from roleforge_llm.client import AsyncClient as AsyncClient
     from roleforge_llm.client import AsyncCompletionStream as AsyncCompletionStream
     from roleforge_llm.client import Client as Client
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from roleforge_llm.errors import AuthenticationFailed as AuthenticationFailed
     from roleforge_llm.errors import BackendError as BackendError
     from roleforge_llm.errors import BadReply as BadReply
+    from roleforge_llm.errors import BatchError as BatchError
     from roleforge_llm.errors import ConfigError as ConfigError
     from roleforge_llm.errors import ConnectFailed as ConnectFailed
     from roleforge_llm.errors import ContextTooLong as ContextTooLong
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
     from roleforge_llm.errors import RateLimited as RateLimited
     from roleforge_llm.errors import RoleforgeError as RoleforgeError
     from roleforge_llm.errors import RoleforgeWarning as RoleforgeWarning
+    from roleforge_llm.errors import RowError as RowError
     from roleforge_llm.errors import ServerError as ServerError
     from roleforge_llm.errors import StreamBroken as StreamBroken
     from roleforge_llm.errors import TemplateError as TemplateError
@@ -88,9 +93,10 @@ if TYPE_CHECKING:
 _HOME = {
     "attempts": "Attempt Event Failure Health",
     "backends": "Backend BackendSpec Capabilities Chunk Completion DiscoveredServer Request Segment ServerTemplate Usage estimate_tokens",
+    "batch": "Batch BatchResult BatchRow",
     "client": "AsyncClient AsyncCompletionStream Client CompletionStream Explanation",
     "config": "Config find_config load_config",
-    "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply ConfigError ConnectFailed ContextTooLong Fault ForgedTurn FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning ServerError StreamBroken TemplateError Timeout TooLarge",
+    "errors": "AllProfilesFailed AuthenticationFailed BackendError BadReply BatchError ConfigError ConnectFailed ContextTooLong Fault ForgedTurn FormatError FormatNotFound InvalidRequest MessageError NotFound PluginError RateLimited RoleforgeError RoleforgeWarning RowError ServerError StreamBroken TemplateError Timeout TooLarge",
     "formats": "PromptFormat TemplateFormat",
     "hookspecs": "hookimpl",
     "host": "PluginHost PluginRecord",

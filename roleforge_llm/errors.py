@@ -10,6 +10,8 @@ Each class below its parent::
       |   - FormatNotFound     a path that is not there, or an unknown name under strictTemplates
       |   - TemplateError      a template with a syntax error, or one that fails while rendering
       + PluginError            asked for something whose plugin is broken, missing or in conflict
+      + BatchError             a batch that cannot be run as asked
+      |   - RowError           a row of a batch that cannot be sent; it costs only this row
       + BackendError           one attempt failed; below it, one class per cause
       |   - ConnectFailed      no connection: refused, reset, name resolution, TLS, not HTTP
       |   - Timeout            a limit of the profile's timeouts passed
@@ -42,6 +44,7 @@ __all__ = [
     "AuthenticationFailed",
     "BackendError",
     "BadReply",
+    "BatchError",
     "ConfigError",
     "ConnectFailed",
     "ContextTooLong",
@@ -56,6 +59,7 @@ __all__ = [
     "RateLimited",
     "RoleforgeError",
     "RoleforgeWarning",
+    "RowError",
     "ServerError",
     "StreamBroken",
     "TemplateError",
@@ -136,6 +140,28 @@ class TemplateError(FormatError):
 
 class PluginError(RoleforgeError):
     """Something was asked for whose plugin is broken, missing, disabled or in conflict."""
+
+
+class BatchError(RoleforgeError):
+    """A batch that cannot be run as asked: an output that is there already, or that belongs to another input."""
+
+
+class RowError(BatchError):
+    """A row of a batch that cannot be sent. It never ends the batch: it is that row's result.
+
+    ``kind`` is a short stable word for what is wrong: json, utf-8, too-long, not-an-object, shape, unknown-key, id,
+    duplicate-id, messages, model, profile. ``message`` says it in one line. ``id`` is the row's own, None where it has
+    none or none can be read.
+    """
+
+    def __init__(self, message: str, kind: str, id: str | int | None = None) -> None:  # noqa: A002  # the field's name
+        super().__init__(message, kind, id)
+        self.message = message
+        self.kind = kind
+        self.id = id
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class BackendError(RoleforgeError):

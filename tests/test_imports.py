@@ -30,6 +30,7 @@ ORDER = (
     "hookspecs",
     "host",
     "rendering",
+    "batch",
     "client",
     "cli",
     "testing",
@@ -47,6 +48,7 @@ HEAVY = {
     "cattrs": "only reading configuration needs it",
     "click": "a library has no command line",
     "difflib": "only an unknown name needs it",
+    "fcntl": "only Unix has it",
     "httpcore2": "only sending needs it",
     "httpx2": "only sending needs it",
     "importlib.metadata": "only finding plugins needs it",
@@ -55,6 +57,7 @@ HEAVY = {
     "openai": "only sending needs it",
     "packaging": "only a plugin that asks for a version needs it",
     "pwd": "only Unix has it",
+    "rich": "only a progress bar on a terminal needs it",
     "stamina": "only calls need it",
     "tomllib": "only reading TOML needs it",
 }
@@ -63,6 +66,7 @@ HEAVY = {
 LATE = {
     "attempts": "needs profiles, which a host without calls does without",
     "backends": "needs profiles, as above",
+    "batch": "only a batch needs it",
     "cli": "one command must not load the others",
     "client": "loads stamina and all that sending needs",
     "config": "loads cattrs",

@@ -16,6 +16,7 @@ _COMMANDS = {
     "formats": "formats:formats",
     "render": "formats:render",
     "chat": "chat:chat",
+    "batch": "batch:batch",
     "explain": "inspection:explain",
     "plan": "inspection:plan",
     "plugins": "inspection:plugins",

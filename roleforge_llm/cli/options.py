@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roleforge_llm.config import Config
     from roleforge_llm.host import PluginHost
 
-__all__ = ["Settings", "every_command", "json_option"]
+__all__ = ["Settings", "every_command", "json_option", "tell_log"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -85,7 +85,7 @@ class Settings:
         """A client for the configuration."""
         from roleforge_llm.client import Client
 
-        _tell_log()
+        tell_log()
         return Client(self.read_config())
 
 
@@ -118,10 +118,15 @@ class _Told(logging.Formatter):
         return text if text.startswith("LLM API call ") else f"{record.levelname.lower()}: {text}"
 
 
-def _tell_log() -> None:
-    """Show each failed attempt on stderr as it happens; stamina's own record of the same waits only with --debug."""
+def tell_log(*, attempts: bool = True) -> None:
+    """Show warnings on stderr, and each failed attempt as it happens, unless *attempts* are told elsewhere.
+
+    stamina's own record of the same waits is shown only with --debug.
+    """
     shown = logging.StreamHandler()
     shown.setFormatter(_Told())
+    if not attempts:
+        shown.addFilter(lambda record: not record.getMessage().startswith("LLM API call "))
     logging.basicConfig(level=logging.WARNING, handlers=[shown])
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         logging.getLogger("stamina").setLevel(logging.ERROR)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from roleforge_llm.backends import Backend, Chunk, Completion, Request
 from roleforge_llm.client.call import Call
 from roleforge_llm.client.core import AnyClient, Core, closing
 from roleforge_llm.client.requests import Options
 from roleforge_llm.messages import MessageLike
+
+if TYPE_CHECKING:
+    from roleforge_llm.batch import Batch, BatchRow, Concurrency, Rows
 
 __all__ = ["AsyncClient", "AsyncCompletionStream"]
 
@@ -58,6 +62,58 @@ class AsyncClient(AnyClient):
         """See :meth:`Client.stream <roleforge_llm.Client.stream>`; an async context manager and iterator."""
         options = Options(True, timeout, tools, response_format, sampler)
         return AsyncCompletionStream(self._core, self._core.call(messages, profile, options))
+
+    def batch(
+        self,
+        rows: Rows,
+        profile: str | None = None,
+        *,
+        concurrency: Concurrency = "auto",
+        max_concurrency: int = 256,
+        limits: Mapping[str, int] | None = None,
+        in_order: bool = False,
+    ) -> Batch:
+        """A result for each of *rows*, as they come: an async iterator of :class:`~roleforge_llm.BatchResult`.
+
+        *rows* is an iterable or async iterable of objects as docs/SCALING.md describes them, or of
+        :class:`~roleforge_llm.BatchRow`. *profile* is for rows that name none. *concurrency* is how many are asked at
+        once, "auto" to find that out from the servers' answers, up to *max_concurrency*; *limits* bound the attempts at
+        once on single profiles, fallbacks included. *in_order* gives the results in the order of the rows.
+
+        Raises :class:`~roleforge_llm.ConfigError` for a profile, and :class:`~roleforge_llm.BatchError` for a limit
+        that cannot be; what is wrong with a row is in its result.
+        """
+        from roleforge_llm.batch import Batch
+
+        return Batch(
+            rows,
+            self._answered_row,
+            self.config,
+            profile,
+            concurrency=concurrency,
+            max_concurrency=max_concurrency,
+            limits=limits,
+            in_order=in_order,
+        )
+
+    async def _answered_row(
+        self, row: BatchRow, profile: str, turns: Mapping[str, AbstractAsyncContextManager[object]]
+    ) -> Completion:
+        options = Options(False, row.timeout, row.tools, row.response_format, row.sampler)
+        call = self._core.call(row.messages, profile, options)
+        try:
+            return await _settled(call, lambda: self._attempt_in_turn(call, turns))
+        finally:
+            call.abandon()
+
+    async def _attempt_in_turn(
+        self, call: Call, turns: Mapping[str, AbstractAsyncContextManager[object]]
+    ) -> Completion:
+        """An attempt, begun when the profile that it goes to has a turn free."""
+        if (turn := turns.get(call.target.profile.name)) is None:
+            return await self._attempt(call)
+        async with turn:
+            return await self._attempt(call)
 
     async def close(self) -> None:
         """Close all connections, and servers that backends started; a later call opens them anew."""

@@ -32,6 +32,8 @@ Entry: TypeAlias = str | Answer
 """One entry of a script."""
 
 _CERTIFICATE = Path(__file__).parent / "selfsigned.pem"
+_BACKLOG = 4096
+"""Connections that may wait to be accepted: one more than that gets no answer until it tries again, seconds later."""
 _REDIRECTS = {"redirect_port": "127.0.0.1", "redirect_other": "localhost"}
 _LINGER_NOTHING = struct.pack("ii", 1, 0)
 
@@ -173,7 +175,8 @@ class FaultServer:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(_CERTIFICATE)
         for name, listener in list(self._sockets.items())[:3]:
-            await asyncio.start_server(self._talk, sock=listener, ssl=tls if name == "tls" else None)
+            context = tls if name == "tls" else None
+            await asyncio.start_server(self._talk, sock=listener, ssl=context, backlog=_BACKLOG)
         await self._stopped.wait()
         for writer in list(self._open):
             writer.transport.abort()
@@ -208,7 +211,7 @@ def _entries(script: Sequence[Entry] | Entry) -> list[Entry]:
     return entries
 
 
-def _listening(backlog: int = 1024) -> socket.socket:
+def _listening(backlog: int = _BACKLOG) -> socket.socket:
     # With the protocol named asyncio turns Nagle's algorithm off: small writes must not wait for each other.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

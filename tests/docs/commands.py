@@ -16,7 +16,7 @@ RUN_ELSEWHERE = {
     "pip install ./plugins/roleforge-llm-llamacpp",
     "pip install -r tests/requirements.txt",
     "pip install -r tests/requirements.txt -e .[dev]",
-    "pytest",
+    "pytest -n 2",
     "pip install -e .[docs]",
     "sphinx-build -W --keep-going -n -c docs . site",
     "python -m tests.docs.offline site",
