@@ -39,7 +39,7 @@ API_VERSION = "1"
 """The version of this plugin API, which a plugin may restrict with ``ROLEFORGE_LLM_API = ">=1,<2"``."""
 
 OWN_COMMANDS = frozenset(
-    {"chat", "check-format", "config", "explain", "formats", "init", "new-plugin", "plan", "plugins", "render"}
+    {"batch", "chat", "check-format", "config", "explain", "formats", "init", "new-plugin", "plan", "plugins", "render"}
 )
 """The host's own subcommands, which no plugin can replace."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from roleforge_llm.batch.admission import Concurrency
-from roleforge_llm.batch.inputs import Input
-from roleforge_llm.batch.journal import Journal
-from roleforge_llm.cli.batch_modes import Asking, Mode, Rendering
-from roleforge_llm.cli.batch_run import BatchRun
-from roleforge_llm.cli.options import Settings, every_command
+from roleforge_llm.cli.options import Settings, every_command, json_option
+
+if TYPE_CHECKING:
+    from roleforge_llm.batch.admission import Concurrency
+    from roleforge_llm.cli.batch_modes import Mode
 
 __all__ = ["batch"]
 
@@ -41,7 +42,7 @@ def _concurrency(_: click.Context, __: click.Parameter, value: str) -> Concurren
 )
 @click.option("--render-only", is_flag=True, help="Write prompts instead of replies; nothing is sent.")
 @click.option("--format", "format_name", metavar="FORMAT", help="With --render-only: a prompt format for all rows.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@json_option
 @click.pass_obj
 def batch(  # noqa: PLR0917  # one parameter for each option
     settings: Settings,
@@ -67,6 +68,11 @@ def batch(  # noqa: PLR0917  # one parameter for each option
     row in the output: a reply, or what is wrong. The exit code is 0 if all rows have a reply, 1 if some have none or
     the output cannot be written, 2 for a wrong usage or configuration, and 130 after Ctrl-C (143 after SIGTERM).
     """
+    from roleforge_llm.batch.inputs import Input
+    from roleforge_llm.batch.journal import Journal
+    from roleforge_llm.cli.batch_modes import Asking, Rendering
+    from roleforge_llm.cli.batch_run import BatchRun
+
     _check(output, format_name, resume=resume, overwrite=overwrite, render_only=render_only, as_json=as_json)
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed needs --resume: it goes on with an output that has failed rows")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
@@ -41,6 +44,15 @@ class _Group(click.Group):
             return command
         return ctx.ensure_object(Settings).host().command(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        chosen = ctx.ensure_object(Settings).config
+        if chosen is not None and name not in _COMMANDS:
+            ctx.with_resource(_configured(chosen))
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> None:
         # What a command returns is no exit code, as in click's own mode.
         try:
@@ -54,6 +66,22 @@ class _Group(click.Group):
             if exit_code(error) is not None or ctx.invoked_subcommand in _COMMANDS:
                 raise
             raise _failed(ctx, error) from error
+
+
+@contextmanager
+def _configured(path: str) -> Iterator[None]:
+    """Let a plugin's command find the configuration at *path* where ``Client.from_config`` looks for it."""
+    from roleforge_llm.config.finding import VARIABLE
+
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = path
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
 
 
 def _failed(context: click.Context, error: Exception) -> CommandFailed:

@@ -15,6 +15,7 @@ PLUGIN = """
     def crash(): raise ZeroDivisionError("in its callback")
     def number(): return 5
     def leave(): raise SystemExit(7)
+    def where(): click.echo(rf.Client.from_config().config.default_profile)
 
     class Shy(click.Command):
         asked = 0
@@ -50,7 +51,7 @@ PLUGIN = """
     def roleforge_formats(): return [Ending(), Moody()]
 
     @rf.hookimpl
-    def roleforge_commands(): return [command(crash), command(number), command(leave), Shy("shy")]
+    def roleforge_commands(): return [command(crash), command(number), command(leave), command(where), Shy("shy")]
 """
 
 
@@ -77,6 +78,11 @@ def test_a_command_that_crashes_is_told_with_its_plugin(roleforge):
 
 def test_what_a_command_returns_is_no_exit_code_and_what_it_exits_with_is(roleforge):
     assert (roleforge("number")[0], roleforge("leave")[0]) == (0, 7)
+
+
+def test_a_configuration_named_before_a_plugins_command_is_found_by_its_client(roleforge, tmp_path):
+    (tmp_path / "mine.toml").write_text('[profiles.chosen]\nbaseURL = "http://127.0.0.1:9/v1"\n', encoding="utf-8")
+    assert roleforge("--config", str(tmp_path / "mine.toml"), "where") == (0, "chosen\n", "")
 
 
 def test_a_command_that_cannot_be_listed_only_costs_its_own_line(roleforge):
