@@ -32,7 +32,7 @@ Secrets never reach these classes: what a server sent back is masked before it b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -167,7 +167,8 @@ class RowError(BatchError):
 class BackendError(RoleforgeError):
     """One attempt on one profile failed.
 
-    ``kind`` is a short stable word for the cause ("refused", "tls", "status", "first-token" ...), ``status``
+    ``kind`` is a short stable word for the cause ("refused", "tls", "status", "first-token" ...), without one the
+    ``default_kind`` of the class: class and kind decide whether a retry can help. ``status`` is
     the HTTP status if one was received, ``retry_after`` the seconds that the server asked to wait,
     ``should_retry`` the server's own word on retrying if it gave one. ``profile``, ``attempt`` (its number
     on that profile, from 1), ``partial`` (the text received before the failure) and ``attempts`` (of the whole
@@ -175,11 +176,13 @@ class BackendError(RoleforgeError):
     name for the request, where it gave one.
     """
 
+    default_kind: ClassVar[str] = "unexpected"
+
     def __init__(
         self,
         message: str,
         *,
-        kind: str = "unexpected",
+        kind: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
@@ -191,7 +194,7 @@ class BackendError(RoleforgeError):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.kind = kind
+        self.kind = self.default_kind if kind is None else kind
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
@@ -209,7 +212,9 @@ class BackendError(RoleforgeError):
 
 
 class ConnectFailed(BackendError):
-    """No connection. Kinds: refused, reset, dns, tls, protocol (the answer is not HTTP)."""
+    """No connection. Kinds: connect (without a closer word), refused, reset, dns, tls, protocol (not HTTP)."""
+
+    default_kind = "connect"
 
 
 class Timeout(BackendError):
@@ -217,11 +222,18 @@ class Timeout(BackendError):
 
 
 class RateLimited(BackendError):
-    """Status 429. Kinds: status, quota (waiting cannot help)."""
+    """Status 429. Kinds: status (without another word), quota (waiting cannot help)."""
+
+    default_kind = "status"
 
 
 class ServerError(BackendError):
-    """Status 5xx, 408, 409 or 425, or an error object in a reply of status 200. Kinds: status, loading, error-body."""
+    """Status 5xx, 408, 409 or 425, or an error object in a reply of status 200.
+
+    Kinds: status (without another word), loading, error-body.
+    """
+
+    default_kind = "status"
 
 
 class AuthenticationFailed(BackendError):
@@ -243,8 +255,10 @@ class NotFound(InvalidRequest):
 class BadReply(BackendError):
     """A reply that cannot be used.
 
-    Kinds: unreadable (truncated, not JSON), shape (JSON, but no reply), html, redirect.
+    Kinds: unreadable (truncated, not JSON; without another word), shape (JSON, but no reply), html, redirect.
     """
+
+    default_kind = "unreadable"
 
 
 class StreamBroken(BackendError):

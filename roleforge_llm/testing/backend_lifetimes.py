@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from roleforge_llm.backends import Backend, Chunk, Request
-from roleforge_llm.testing.backend_rules import LONGEST
-from roleforge_llm.testing.calls import MARGIN, How, Job, Subject, outcomes, running
+from roleforge_llm.backends import Backend, Request
+from roleforge_llm.testing.backend_pauses import comes_in_pieces
+from roleforge_llm.testing.calls import MARGIN, How, Job, Subject, running
 from roleforge_llm.testing.conformance import Broken, Rule
 from roleforge_llm.testing.faultserver import FaultServer
 from roleforge_llm.testing.mishaps import cut
@@ -38,18 +38,9 @@ _DEADLINE = 2.0
 
 def broken_when_callers_leave(subject: Subject, server: FaultServer) -> Iterator[Broken]:
     """The rules that *subject*, whose protocol is known, breaks when its callers go away."""
-    if _streams(subject, server):
+    if comes_in_pieces(subject, server):
         yield from _left(subject)
     yield from _cancelled(subject)
-
-
-def _streams(subject: Subject, server: FaultServer) -> bool:
-    """Whether the text of a stream comes in more than one piece."""
-    assert subject.answers is not None
-    request = subject.request(server.session([subject.answers.to("stream")]).base_url, stream=True)
-    with running(subject) as made:
-        (good,) = outcomes([Job(made, "stream", request)], LONGEST)
-    return sum(isinstance(piece, Chunk) and bool(piece.text) for piece in good.pieces) > 1
 
 
 def _left(subject: Subject) -> Iterator[Broken]:

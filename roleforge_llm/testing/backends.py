@@ -13,6 +13,7 @@ from roleforge_llm.profiles import Endpoint, Profile
 from roleforge_llm.testing.backend_failures import FAILING, broken_by_size, broken_when_servers_fail
 from roleforge_llm.testing.backend_lifetimes import LEAVING, broken_when_callers_leave
 from roleforge_llm.testing.backend_listing import LISTING, broken_in_listing
+from roleforge_llm.testing.backend_pauses import PAUSING, broken_by_pauses
 from roleforge_llm.testing.backend_rules import GOOD, LONGEST, WHOLE, broken_when_all_is_well
 from roleforge_llm.testing.backend_wire import SENT, broken_in_what_is_sent
 from roleforge_llm.testing.calls import Answers, Job, Made, Subject, outcomes, running
@@ -44,7 +45,8 @@ def assert_backend_conforms(
 
     *speaks* decides how its servers are played: "openai" is OpenAI's protocol, with every fault that the kit knows;
     :class:`Answers` are those of any other protocol over HTTP, with faults of the network and of HTTP; "nothing" leaves
-    the network out, for a backend that asks no server, or one that *profile* leads to. None finds out which of
+    the network out, for a backend that asks no server, or one that *profile* leads to. Raises ValueError where a
+    function among the Answers fails or gives something else than actions. None finds out which of
     "openai" and "nothing" it is. *profile* has the settings that requests need, such as a model; the kit's servers
     take the place of its URL, key and timeouts. *waive* names rules that cannot hold, each with the reason; a waiver
     that is not needed is an error, too. Takes some seconds where servers are played.
@@ -58,7 +60,10 @@ def assert_backend_conforms(
         if (came := _fault_of_offer(spec, given)) is not None:
             verdict(title, [_OFFER.name], [_OFFER.broken(f"the factory {spec.factory!r}", came)], {})
         subject = subject_of(spec, given, speaks, server)
-        verdict(title, rules_for(subject), _broken(subject, server), waive or {})
+        found = list(_broken(subject, server))
+        if server.wrong:
+            raise ValueError(f"speaks: {server.wrong[0]}") from server.wrong[0]
+        verdict(title, rules_for(subject), found, waive or {})
 
 
 def _fault_of_offer(spec: BackendSpec, given: Profile) -> str | None:
@@ -108,7 +113,7 @@ def rules_for(subject: Subject) -> tuple[str, ...]:
     """The names of the rules that *subject* is held to."""
     if subject.answers is None:
         return (_OFFER.name, LISTING, *GOOD)
-    return (_OFFER.name, LISTING, *GOOD, *(SENT if subject.openai else SENT[:2]), *FAILING, *LEAVING)
+    return (_OFFER.name, LISTING, *GOOD, *(SENT if subject.openai else SENT[:2]), *FAILING, *PAUSING, *LEAVING)
 
 
 def _broken(subject: Subject, server: FaultServer) -> Iterator[Broken]:
@@ -120,4 +125,5 @@ def _broken(subject: Subject, server: FaultServer) -> Iterator[Broken]:
         yield from broken_in_what_is_sent(subject, server)
         yield from broken_when_servers_fail(subject, server)
         yield from broken_by_size(subject, server)
+        yield from broken_by_pauses(subject, server)
         yield from broken_when_callers_leave(subject, server)

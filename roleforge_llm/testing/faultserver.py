@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import ClassVar, Self, TypeAlias
 
 from roleforge_llm.testing.faults import FAULTS
-from roleforge_llm.testing.wire import Action, Answer, Cut, Pause, Received, Reply, Stream
+from roleforge_llm.testing.wire import Action, Answer, Cut, Pause, Received, Reply, Stream, WrongAnswer, played
 
 __all__ = ["Cut", "Entry", "FaultServer", "Pause", "Received", "Reply", "Session", "Stream"]
 
@@ -55,7 +55,7 @@ class Session:
         """Note *request* and give the actions of its answer."""
         self.requests.append(request)
         entry = self._script[min(self.count, len(self._script)) - 1]
-        return (FAULTS[entry] if isinstance(entry, str) else entry)(request)
+        return played(FAULTS[entry] if isinstance(entry, str) else entry, request)
 
 
 class FaultServer:
@@ -68,6 +68,8 @@ class FaultServer:
     """Faults before any request: names for :meth:`url` only, since no script is reached."""
 
     def __init__(self, script: Sequence[Entry] | Entry = "ok") -> None:
+        self.wrong: list[WrongAnswer] = []
+        """What functions in scripts did wrong; the client sees a connection that is closed."""
         self._sessions: list[Session] = []
         self._first_script = _entries(script)
         self._open: set[asyncio.StreamWriter] = set()
@@ -189,6 +191,9 @@ class FaultServer:
             going = True
             while going and (request := await _read(reader)) is not None:
                 going = await _play(self._answer(request, writer), reader, writer)
+        except WrongAnswer as error:
+            self.wrong.append(error)
+            raise  # which asyncio logs
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client is gone, or the server ends: asyncio would log the latter as a fault
         finally:

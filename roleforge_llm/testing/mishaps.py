@@ -38,6 +38,7 @@ __all__ = [
     "openai_answers",
     "openai_mishaps",
     "packed",
+    "paused",
     "redirects",
     "renamed",
 ]
@@ -193,6 +194,20 @@ def cut(answer: Answer, ending: Action) -> Answer:
             yield whole[: body + (len(whole) - body) // 2]
         yield Pause(0.05)
         yield ending
+
+    return play
+
+
+def paused(answer: Answer, seconds: float) -> Answer:
+    """*answer* with a pause after its first half; as it is where it comes at once."""
+
+    def play(request: Received) -> Iterator[Action]:
+        actions = list(answer(request))
+        half = len(actions) // 2 + 1
+        yield from actions[:half]
+        if len(actions) > 3:
+            yield Pause(seconds)
+        yield from actions[half:]
 
     return play
 

@@ -9,7 +9,20 @@ from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Action", "Answer", "Cut", "Pause", "Received", "Reply", "Stream", "chunked", "event", "head"]
+__all__ = [
+    "Action",
+    "Answer",
+    "Cut",
+    "Pause",
+    "Received",
+    "Reply",
+    "Stream",
+    "WrongAnswer",
+    "chunked",
+    "event",
+    "head",
+    "played",
+]
 
 
 class Cut(enum.Enum):
@@ -55,7 +68,10 @@ class Received:
 
 @attrs.frozen
 class Reply:
-    """A whole answer: *json* (any value) or *body*, with *status* and *headers*."""
+    """A whole answer: *json* (any value) or *body*, with *status* and *headers*.
+
+    Called with a request it gives its actions, so that a function may choose it: ``return Reply(404)(request)``.
+    """
 
     status: int = 200
     json: object = None
@@ -74,7 +90,8 @@ class Stream:
     """An answer in events: each a JSON value, or bytes that are sent as they are.
 
     *delay* is the pause between events in seconds, *headers* go before them, *then* is what follows after the
-    last: actions such as ``Cut.RESET`` or ``Pause(60)``; nothing means a proper end.
+    last: actions such as ``Cut.RESET`` or ``Pause(60)``; nothing means a proper end. Like a :class:`Reply` it gives its
+    actions when it is called with a request.
     """
 
     events: Iterable[object]
@@ -94,6 +111,29 @@ class Stream:
 
 Answer: TypeAlias = Callable[[Received], Iterable[Action]]
 """Makes the actions of an answer for a request; :class:`Reply` and :class:`Stream` are two."""
+
+
+class WrongAnswer(Exception):
+    """A function that should give the actions of an answer fails, or gives something else."""
+
+
+def played(answer: Answer, request: Received) -> Iterator[Action]:
+    """The actions of *answer*, each looked at. Raises :class:`WrongAnswer`, which names the function."""
+    try:
+        yield from _looked_at(answer(request))
+    except Exception as error:
+        name = getattr(answer, "__qualname__", type(answer).__name__)
+        raise WrongAnswer(f"the function {name} failed: {type(error).__name__}: {error}") from error
+
+
+def _looked_at(given: Iterable[Action]) -> Iterator[Action]:
+    if isinstance(given, (Reply, Stream)):
+        kind = type(given).__name__
+        raise TypeError(f"it gave a {kind}, which must be called: return {kind}(...)(request)")
+    for action in given:
+        if not isinstance(action, (bytes, Pause, Cut)):
+            raise TypeError(f"it gave a {type(action).__name__} among its actions, which are bytes, Pause or Cut")
+        yield action
 
 
 def head(status: int, headers: Mapping[str, str | None]) -> bytes:

@@ -16,6 +16,13 @@ A backend for a server with an HTTP interface of its own is built like this::
             with opened(call, send) as body:
                 document = read_json(b"".join(body))
 
+        def stream(self, request):
+            ...
+            with opened(call, send) as body:
+                for piece in body:
+                    yield Chunk(...)
+                    call.clock.progress()  # else the whole stream has to come within first_token
+
         def close(self):
             for client in self._clients.drain():
                 client.close()

@@ -13,7 +13,7 @@ __all__ = ["Clock"]
 
 _WORDS = {
     "connect": "no connection",
-    "first-token": "no first piece of a reply",
+    "first-token": "no first piece of a reply was taken",
     "idle": "no next piece of the reply",
     "attempt": "no complete reply to this attempt",
     "total": "no complete reply before the deadline of the call",

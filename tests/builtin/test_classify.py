@@ -10,7 +10,7 @@ from roleforge_llm import BackendError, errors
 from roleforge_llm_builtin.classify import classify
 
 RETRIED = {
-    "ConnectFailed": {"refused", "reset"},
+    "ConnectFailed": {"connect", "refused", "reset"},
     "Timeout": {"connect", "first-token", "idle", "attempt"},
     "RateLimited": {"status"},
     "ServerError": {"status", "loading", "error-body"},
@@ -47,6 +47,11 @@ def test_what_a_retry_cannot_cure_is_not(name, kind):
 @pytest.mark.parametrize(("name", "kind"), cases(RETRIED))
 def test_the_servers_own_no_counts(name, kind):
     assert not classify(getattr(errors, name)("x", kind=kind, should_retry=False)).retryable
+
+
+@pytest.mark.parametrize("name", sorted(RETRIED))
+def test_an_error_without_a_kind_is_retried_where_its_class_can_be(name):
+    assert classify(getattr(errors, name)("x")).retryable
 
 
 def test_every_class_of_backend_errors_is_decided_here():

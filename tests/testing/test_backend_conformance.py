@@ -16,9 +16,10 @@ import pytest
 
 import roleforge_llm as rf
 from roleforge_llm import transport
-from roleforge_llm.testing import Answers, DoesNotConform, FaultServer, Reply, assert_backend_conforms
+from roleforge_llm.testing import Answers, DoesNotConform, FaultServer, Reply, Stream, assert_backend_conforms
 from roleforge_llm.testing.backend_failures import FAILING, broken_by_size, broken_when_servers_fail
 from roleforge_llm.testing.backend_lifetimes import LEAVING, broken_when_callers_leave
+from roleforge_llm.testing.backend_pauses import PAUSING, broken_by_pauses
 from roleforge_llm.testing.backend_rules import GOOD, broken_when_all_is_well
 from roleforge_llm.testing.backend_wire import SENT, broken_in_what_is_sent
 from roleforge_llm.testing.backends import subject_of
@@ -318,6 +319,15 @@ class AtTheEnd(OpenAICompatibleBackend):
         yield from list(super().stream(request))
 
 
+class Impatient(OpenAICompatibleBackend):
+    """Holds all of a stream to the limit of its first piece."""
+
+    def stream(self, request):
+        first = request.profile.timeouts.first_token
+        deadline = request.deadline if first is None else time.monotonic() + first
+        yield from super().stream(attrs.evolve(request, deadline=deadline))
+
+
 class EndsSoftly(OpenAICompatibleBackend):
     """Takes a stream that breaks for one that has ended."""
 
@@ -403,6 +413,7 @@ SERVED = [
     ("secrets", Talkative, broken_when_servers_fail, "shows the key in its text"),
     ("secrets", Caused, broken_when_servers_fail, "shows the key in its text of the RuntimeError that it came from"),
     ("partial", AtTheEnd, broken_when_servers_fail, "'', then StreamBroken"),
+    ("idle", Impatient, broken_by_pauses, "then Timeout: no complete reply"),
     ("early-end", Holds, broken_when_callers_leave, "an iterator of type Held, which has no close"),
     ("early-end", HoldsOn, broken_when_callers_leave, "the connection is still open"),
     ("cancel", Shielded, broken_when_callers_leave, "the connection is still open"),
@@ -529,6 +540,64 @@ def test_a_backend_that_misunderstands_the_answers_is_told_what_was_sent():
     assert broken(Generate, capabilities=COMPLETIONS, speaks=wrong)["whole"].came == "BadReply: the server said nothing"
 
 
+class Lines(Generate):
+    """The same, with a stream of lines; it tells the clock of none."""
+
+    def stream(self, request):
+        profile = request.profile
+        call = transport.Call(f"{profile.base_url}/generate", profile.timeouts, request.deadline, profile.secrets())
+        client = self.clients.get(call.origin)
+        message = client.build_request("POST", call.url, content=b"{}", headers=transport.headers_of(profile))
+        with transport.opened(call, partial(client.send, message, stream=True)) as body:
+            for piece in body:
+                yield rf.Chunk(json.loads(piece)["said"])
+                self.tell(call)
+
+    def tell(self, call):
+        pass
+
+
+class Telling(Lines):
+    def tell(self, call):
+        call.clock.progress()
+
+
+def test_a_stream_without_progress_breaks_the_rule_of_pauses():
+    pieces = Answers(SAID.whole, Stream([b'{"said": "hello"}\n', b'{"said": " "}\n', b'{"said": "world"}\n']))
+    found = broken_in(broken_by_pauses, Lines, pieces, COMPLETIONS)["idle"]
+    assert "Timeout: no first piece of a reply was taken" in found.came
+    assert "call.clock.progress()" in found.advice
+    assert broken_in(broken_by_pauses, Telling, pieces, COMPLETIONS) == {}
+
+
+def forgot_to_call(request):
+    return Reply(json={"said": "hello world"})
+
+
+def in_a_list(request):
+    return [Reply(json={"said": "hello world"})]
+
+
+def fails(request):
+    raise KeyError("path")
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (
+            forgot_to_call,
+            r"forgot_to_call failed: TypeError: it gave a Reply, which must be called: return Reply\(...\)\(request\)",
+        ),
+        (in_a_list, "in_a_list failed: TypeError: it gave a Reply among its actions, which are bytes, Pause or Cut"),
+        (fails, "the function fails failed: KeyError: 'path'"),
+    ],
+)
+def test_a_wrong_function_among_the_answers_is_not_blamed_on_the_backend(function, told):
+    with pytest.raises(ValueError, match=told):
+        assert_backend_conforms(Generate, capabilities=COMPLETIONS, speaks=Answers(function))
+
+
 def test_a_profile_that_leads_to_a_server_is_used_as_it_is():
     with FaultServer(SAID.whole) as server:
         profile = rf.Profile("p", base_url=server.base_url)
@@ -577,4 +646,4 @@ def test_capabilities_name_endpoints_that_there_are():
 
 
 def test_every_rule_has_a_backend_that_breaks_it():
-    assert {row[0] for row in (*WELL, *SERVED)} == {*GOOD, *SENT, *FAILING, *LEAVING}
+    assert {row[0] for row in (*WELL, *SERVED)} == {*GOOD, *SENT, *FAILING, *PAUSING, *LEAVING}
