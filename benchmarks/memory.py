@@ -60,7 +60,6 @@ def rows() -> Iterator[Row]:
         "resident memory with all that is public loaded",
         Figure("above python -c pass", unit="MiB"),
         _above("pass", "from roleforge_llm import *", "roleforge-llm"),
-        target=16,
     )
     yield Row(
         "resident memory of a client with 100 profiles",

@@ -78,12 +78,13 @@ async def of_calls_at_once(client: rf.AsyncClient, count: int) -> Work:
 
 def test_a_call_costs_the_same_however_many_are_in_flight(server):
     async def few_and_many() -> tuple[Work, Work]:
-        async with rf.AsyncClient(settings(server)) as client:
+        patient = {"connect": 600, "firstToken": 600, "idle": 600, "attempt": 600}  # counting takes its time
+        async with rf.AsyncClient(settings(server, timeouts=patient)) as client:
             await client.complete(conversation(1))
-            return await of_calls_at_once(client, 10), await of_calls_at_once(client, 210)
+            return await of_calls_at_once(client, 10), await of_calls_at_once(client, 110)
 
     few, many = asyncio.run(few_and_many())
-    at_most(few.total() / 10 * 1.15, "a call among many", few, many, 200, "in_flight.py")
+    at_most(few.total() / 10 * 1.15, "a call among many", few, many, 100, "in_flight.py")
 
 
 def test_calls_in_a_row_use_one_connection(server, client):
