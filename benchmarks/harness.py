@@ -158,10 +158,20 @@ def command(name: str, *arguments: str, distribution: str | None = None) -> Cont
             if done.returncode:
                 raise Missing(_last_line(done.stderr))
 
+        _require(distribution)
         run()
         return repeated(run)
 
     return Contender(name, prepare, distribution, children=True)
+
+
+def _require(distribution: str | None) -> None:
+    """Raises :class:`Missing` where *distribution* is not installed: what the process says of it names local paths."""
+    try:
+        if distribution is not None:
+            version(distribution)
+    except PackageNotFoundError:
+        raise Missing(f"not installed ({distribution})") from None
 
 
 def _last_line(text: bytes) -> str:

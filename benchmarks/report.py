@@ -57,7 +57,7 @@ class Row:
     @classmethod
     def read(cls, data: Mapping[str, object]) -> Self:
         """The row from what JSON holds of it."""
-        figures = {"against": Figure(**data["against"]), "ours": Figure(**data["ours"])}  # type: ignore[arg-type]  # ours
+        figures = {"against": Figure(**data["against"]), "ours": Figure(**data["ours"])}  # type: ignore[arg-type]  # our own JSON
         peers = tuple(Figure(**peer) for peer in data["peers"])  # type: ignore[attr-defined]  # our own JSON
         return cls(**{**data, **figures, "peers": peers})  # type: ignore[arg-type]  # as above
 

@@ -233,7 +233,7 @@ def test_the_tokens_and_their_probabilities_are_in_the_raw_reply(ask: Ask) -> No
     raw = ask({**GREEDY, "n_probs": 2, "return_tokens": True}, max_tokens=2).raw
     assert raw is not None
     assert raw["tokens"] == [75, 104]
-    assert [len(each["top_logprobs"]) for each in raw["completion_probabilities"]] == [2, 2]  # type: ignore[attr-defined]
+    assert [len(each["top_logprobs"]) for each in raw["completion_probabilities"]] == [2, 2]  # type: ignore[attr-defined]  # JSON
 
 
 # ---------------------------------------------------------------------- slots and the cache
